@@ -1,0 +1,69 @@
+"""Write an event handler once, run it on the queue you have, lose nothing and do nothing twice."""
+
+from dovetail.dead_letters import DeadLetters
+from dovetail.envelope import Received
+from dovetail.errors import (
+    CommandClaimed,
+    ConfigurationError,
+    DeadLetterNotFound,
+    DecodeError,
+    DovetailError,
+    HandlerFailed,
+    MessageTooLarge,
+    NoAnswer,
+    NobodyListening,
+    NoGroup,
+    NotReady,
+    QueueError,
+    QueueFull,
+    QueueUnavailable,
+    Reject,
+    Retry,
+    Unsupported,
+)
+from dovetail.gather import Gathered
+from dovetail.group import Context, Group
+from dovetail.identifiers import new_id
+from dovetail.letters import DeadLetter
+from dovetail.message import Command, Event, Request
+from dovetail.queue import MessageQueue, connect
+from dovetail.retry import Backoff
+from dovetail.status import GroupStatus, QueueStatus
+from dovetail.worker import Worker, run
+
+__all__ = [
+    "Backoff",
+    "Command",
+    "CommandClaimed",
+    "ConfigurationError",
+    "Context",
+    "DeadLetter",
+    "DeadLetterNotFound",
+    "DeadLetters",
+    "DecodeError",
+    "DovetailError",
+    "Event",
+    "Gathered",
+    "Group",
+    "GroupStatus",
+    "HandlerFailed",
+    "MessageQueue",
+    "MessageTooLarge",
+    "NoAnswer",
+    "NoGroup",
+    "NobodyListening",
+    "NotReady",
+    "QueueError",
+    "QueueFull",
+    "QueueStatus",
+    "QueueUnavailable",
+    "Received",
+    "Reject",
+    "Request",
+    "Retry",
+    "Unsupported",
+    "Worker",
+    "connect",
+    "new_id",
+    "run",
+]

@@ -1,0 +1,58 @@
+"""What passes between the library's core and a transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+class Delivery:
+    """A message in the hands of one member of a group."""
+
+    __slots__ = ("attempt", "body", "headers", "lost", "subject", "token")
+
+    def __init__(
+        self,
+        subject: str,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        token: Any,
+        attempt: int = 1,
+        lost: int = 0,
+    ) -> None:
+        self.subject = subject
+        self.body = body
+        #: Header fields of the technology, or None.
+        self.headers = headers
+        #: What the transport knows it by.
+        self.token = token
+        #: 1 at first, one more for each failed attempt.
+        self.attempt = attempt
+        #: Deliveries that ended without a word: the worker was killed, or the queue was.
+        self.lost = lost
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An encoded message on its way to the queue's store."""
+
+    kind: Literal["event", "command"]
+    subject: str
+    body: bytes
+    id: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one member of a group asks for."""
+
+    group: str
+    #: A subject, or a pattern for events.
+    subject: str
+    kind: Literal["event", "command"]
+    start: Literal["first", "new"]
+    #: Seconds.
+    lease: float
+    #: Messages held at most, fetched and waiting.
+    prefetch: int

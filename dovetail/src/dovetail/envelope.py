@@ -1,0 +1,154 @@
+"""The CloudEvents 1.0 envelope: JSON (structured mode) both ways, binary mode inbound."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from dovetail.errors import DecodeError
+
+Data = TypeVar("Data")
+SPEC_VERSION = "1.0"
+#: How the transports mark an attribute in binary mode: NATS and HTTP, AMQP (two spellings).
+_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:")
+
+
+class Envelope(msgspec.Struct, Generic[Data], omit_defaults=True, kw_only=True):
+    """A CloudEvent (CloudEvents 1.0, JSON event format) with the W3C `traceparent` extension.
+
+    `failure` is an extension of ours: what the handler of a request said when it raised.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime | None = None
+    datacontenttype: str | None = None
+    traceparent: str | None = None
+    failure: str | None = None
+    data: Data | msgspec.UnsetType = msgspec.UNSET
+    data_base64: str | None = None
+
+
+class Received(msgspec.Struct, kw_only=True, frozen=True):
+    """A message as it came, for those who take any: listeners, wildcard handlers, tools.
+
+    `data` is the event's JSON value, or the bytes as they are where they are no CloudEvent; then
+    `id`, `type`, `source` and `time` are None.
+    """
+
+    subject: str
+    body: bytes
+    data: Any
+    id: str | None = None
+    type: str | None = None
+    source: str | None = None
+    time: datetime | None = None
+    traceparent: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_any_data = msgspec.json.Decoder(Envelope[Any])
+
+
+def encode(
+    data: Any,
+    *,
+    id: str,
+    source: str,
+    type: str,
+    traceparent: str | None = None,
+    failure: str | None = None,
+) -> bytes:
+    """One message as a structured CloudEvent in JSON, stamped with the present time."""
+    return _encoder.encode(
+        Envelope(
+            specversion=SPEC_VERSION,
+            id=id,
+            source=source,
+            type=type,
+            time=datetime.now(UTC),
+            traceparent=traceparent,
+            failure=failure,
+            data=data,
+        )
+    )
+
+
+class Codec(Generic[Data]):
+    """Decodes envelopes around one type of data."""
+
+    def __init__(self, data_type: Any) -> None:
+        self._envelope: msgspec.json.Decoder[Envelope[Data]] = msgspec.json.Decoder(Envelope[data_type])
+        self._data: msgspec.json.Decoder[Data] = msgspec.json.Decoder(data_type)
+
+    def decode(self, body: bytes, headers: Mapping[str, str] | None = None) -> Envelope[Data]:
+        """The envelope with its typed data; DecodeError says what is wrong with the bytes."""
+        try:
+            if headers and (attributes := _attributes(headers)):
+                return Envelope(**attributes, data=self._data.decode(body))
+            envelope = self._envelope.decode(body)
+            if envelope.data_base64 is not None:
+                envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+            raise DecodeError(f"not the message expected: {error}") from error
+        if envelope.specversion != SPEC_VERSION:
+            raise DecodeError(f"CloudEvents {envelope.specversion!r} is not supported, only {SPEC_VERSION}")
+        return envelope
+
+
+def received(subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> Received:
+    """The message behind these bytes; whatever is no CloudEvent is kept as it is."""
+    envelope = _open(body, headers)
+    if envelope is None:
+        return Received(subject=subject, body=body, data=body)
+    data: Any = None if envelope.data is msgspec.UNSET else envelope.data
+    if envelope.data_base64 is not None:
+        data = base64.b64decode(envelope.data_base64)
+    return Received(
+        subject=subject,
+        body=body,
+        data=data,
+        id=envelope.id,
+        type=envelope.type,
+        source=envelope.source,
+        time=envelope.time,
+        traceparent=envelope.traceparent,
+    )
+
+
+def _open(body: bytes, headers: Mapping[str, str] | None) -> Envelope[Any] | None:
+    try:
+        if headers and (attributes := _attributes(headers)):
+            return Envelope(**attributes, data=_payload(body, attributes.get("datacontenttype")))
+        return _any_data.decode(body)
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+
+
+def _payload(body: bytes, content_type: str | None) -> Any:
+    if content_type is None or "json" in content_type:
+        return msgspec.json.decode(body)
+    return body
+
+
+def _attributes(headers: Mapping[str, str]) -> dict[str, Any]:
+    """The CloudEvents attributes among these headers; empty where the message is not in binary mode."""
+    found: dict[str, Any] = {}
+    for name, value in headers.items():
+        for prefix in _PREFIXES:
+            if name.lower().startswith(prefix.lower()):
+                found[name[len(prefix) :].lower()] = unquote(value)
+    if "specversion" not in found:
+        return {}
+    if "content-type" in (lower := {name.lower(): value for name, value in headers.items()}):
+        found.setdefault("datacontenttype", lower["content-type"])
+    if time := found.get("time"):
+        found["time"] = msgspec.convert(time, datetime)
+    return {name: found[name] for name in Envelope.__struct_fields__ if name in found and name != "data"}

@@ -1,0 +1,135 @@
+"""Every error that Dovetail raises.
+
+DovetailError
+├── ConfigurationError      an address, a name or a setting is wrong; nothing was tried
+│   ├── CommandClaimed      another group already handles this command
+│   └── Unsupported         this transport cannot give the feature that was asked for
+├── QueueError              the queue did not do what was asked
+│   ├── QueueUnavailable    it cannot be reached, or did not confirm in time
+│   ├── QueueFull           its store has no room; nothing was accepted
+│   └── MessageTooLarge     over the queue's limit; nothing was accepted
+├── NoGroup                 a command that no group has ever claimed; nothing was accepted
+├── NoAnswer                a request that nobody answered in time
+│   └── NobodyListening     nobody was there to answer
+├── HandlerFailed           the handler of a request raised; carries its words
+├── DecodeError             bytes that are not the message expected
+├── DeadLetterNotFound      no dead letter has that id
+└── Outcome                 raised by handlers, to say what to do with the message
+    ├── Retry               try again, after a delay of the handler's choice
+    ├── Reject              give up now: to the dead letters, without further attempts
+    └── NotReady            a dependency is down: pause the group, use up no attempt
+"""
+
+from __future__ import annotations
+
+
+class DovetailError(Exception):
+    """The base of every error of this library."""
+
+
+class ConfigurationError(DovetailError):
+    """An address, a name or a setting is wrong. `setting` names it, where one is known."""
+
+    def __init__(self, message: str, *, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class CommandClaimed(ConfigurationError):
+    """A command belongs to one group; `group` already has this one."""
+
+    def __init__(self, subject: str, group: str) -> None:
+        super().__init__(
+            f"the command {subject!r} is already handled by the group {group!r}; "
+            "a command has one group: use that name, or make it an Event"
+        )
+        self.subject = subject
+        self.group = group
+
+
+class Unsupported(ConfigurationError):
+    """The transport does not have this feature."""
+
+
+class QueueError(DovetailError):
+    """The queue did not do what was asked. `id` is the message's, where there is one."""
+
+    def __init__(self, message: str, *, id: str | None = None) -> None:
+        super().__init__(message)
+        self.id = id
+
+
+class QueueUnavailable(QueueError):
+    """The queue cannot be reached or did not confirm in time.
+
+    Publishing again under the same `id` is harmless: the queue keeps one copy.
+    """
+
+
+class QueueFull(QueueError):
+    """The queue's store has no room left. Nothing was accepted."""
+
+
+class MessageTooLarge(QueueError):
+    """The message is over the queue's limit of `limit` bytes. Nothing was accepted."""
+
+    def __init__(self, size: int, limit: int, *, id: str | None = None) -> None:
+        super().__init__(f"the message has {size} bytes, the queue takes {limit} at most", id=id)
+        self.size = size
+        self.limit = limit
+
+
+class NoGroup(DovetailError):
+    """No group has ever claimed this command. Nothing was accepted."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"no group handles the command {subject!r}; start its worker once, then send")
+        self.subject = subject
+
+
+class NoAnswer(DovetailError):
+    """A request was not answered in time."""
+
+
+class NobodyListening(NoAnswer):
+    """Nobody was there to answer."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"nobody answers {subject!r}; is its worker running?")
+        self.subject = subject
+
+
+class HandlerFailed(DovetailError):
+    """The handler of a request raised; the text is what it said."""
+
+
+class DecodeError(DovetailError):
+    """These bytes are not the message that was expected."""
+
+
+class DeadLetterNotFound(DovetailError):
+    """No dead letter has this id."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"no dead letter has the id {id!r}; `dovetail dead list` shows what there is")
+        self.id = id
+
+
+class Outcome(DovetailError):
+    """Raised by a handler to say what is to be done with the message."""
+
+
+class Retry(Outcome):
+    """Try again; `after` seconds from now, or by the group's backoff. Counts as an attempt."""
+
+    def __init__(self, message: str = "", *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Reject(Outcome):
+    """This message will never succeed: move it to the dead letters now."""
+
+
+class NotReady(Outcome):
+    """A dependency is down: pause the group and try again later, using up no attempt."""

@@ -1,0 +1,23 @@
+"""Message ids: UUIDv7 where a message is first published (RFC 9562), UUIDv5 where one causes another."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+
+
+def new_id() -> str:
+    """A UUIDv7: sorts by the time it was made, to the millisecond."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    high, low = random >> 62 & 0xFFF, random & 0x3FFF_FFFF_FFFF_FFFF
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
+
+
+def derived_id(cause: str, group: str, index: int) -> str:
+    """The id of the `index`-th message that `group` publishes because of the message `cause`.
+
+    The same three always give the same id, so that handling a message again repeats nothing.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{cause}/{group}/{index}"))

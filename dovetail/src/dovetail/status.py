@@ -1,0 +1,37 @@
+"""What an operator sees of a queue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class GroupStatus(msgspec.Struct, kw_only=True, frozen=True):
+    """How far one group has come with one subject."""
+
+    group: str
+    subject: str
+    kind: str
+    #: Messages that no member has yet.
+    waiting: int
+    #: Messages that a member has, or that wait for their next attempt.
+    in_hand: int
+    dead: int = 0
+    #: When the oldest message that is not handled yet was published.
+    oldest: datetime | None = None
+
+
+class QueueStatus(msgspec.Struct, kw_only=True, frozen=True):
+    """What is stored, and how far each group has come."""
+
+    transport: str
+    #: Without user and password.
+    address: str
+    server: str
+    messages: int
+    #: Bytes on the store, and its limit; None where it has none.
+    bytes: int
+    limit_bytes: int | None
+    dead_letters: int
+    groups: list[GroupStatus]

@@ -1,0 +1,60 @@
+"""Subjects: dotted names, and the patterns that match them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from dovetail.errors import ConfigurationError
+
+_TOKEN = r"[A-Za-z0-9_-]+"
+_SUBJECT = re.compile(rf"{_TOKEN}(\.{_TOKEN})*")
+_PATTERN = re.compile(rf"(({_TOKEN}|\*)\.)*({_TOKEN}|\*|>)")
+_NAME = re.compile(_TOKEN)
+
+#: Everything the library keeps for itself lies below this token.
+RESERVED = "dovetail"
+
+
+def check_subject(subject: str) -> str:
+    """The subject itself, or ConfigurationError where it is none."""
+    if not _SUBJECT.fullmatch(subject) or subject.split(".", 1)[0] == RESERVED:
+        raise ConfigurationError(
+            f"{subject!r} is not a subject: use words of letters, digits, - and _ joined by dots, "
+            f"as in 'events.todo.newitem'; {RESERVED!r} as the first word is reserved"
+        )
+    return subject
+
+
+def check_pattern(pattern: str) -> str:
+    """The pattern itself, or ConfigurationError. `*` is one word, `>` at the end is the rest."""
+    if not _PATTERN.fullmatch(pattern):
+        raise ConfigurationError(
+            f"{pattern!r} is not a subject pattern: words joined by dots, where * stands for one "
+            "word and > at the end for one or more, as in 'events.todo.>'"
+        )
+    return pattern
+
+
+def check_name(name: str, what: str) -> str:
+    """The name of a group itself, or ConfigurationError."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"{name!r} is not a {what} name: use letters, digits, - and _")
+    return name
+
+
+def is_pattern(subject: str) -> bool:
+    """Whether it holds a wildcard."""
+    return subject[-1:] == ">" or "*" in subject
+
+
+@lru_cache(maxsize=4096)
+def matches(pattern: str, subject: str) -> bool:
+    """Whether the subject is one of those that the pattern names."""
+    want, have = pattern.split("."), subject.split(".")
+    for index, token in enumerate(want):
+        if token == ">":
+            return len(have) > index
+        if index >= len(have) or token not in ("*", have[index]):
+            return False
+    return len(want) == len(have)

@@ -1,0 +1,107 @@
+"""The interface to one queue technology, and the obligations of whoever implements it.
+
+One transport object serves one event loop; every method may be called from many tasks at once.
+Reconnecting is its own: a method called while the connection is down waits for it within its time
+limit and then raises QueueUnavailable. Driver errors never pass: they become `dovetail.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from dovetail.delivery import Claim, Delivery, Outgoing
+from dovetail.envelope import Received
+from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.status import QueueStatus
+
+#: Answers one request: takes the body, gives the body of the answer. It does not raise.
+Answerer = Callable[[bytes], Awaitable[bytes]]
+
+
+class Subscription(Protocol):
+    """One member's share in a group's messages of one subject. Closed by the worker that claimed it."""
+
+    async def fetch(self, most: int) -> Sequence[Delivery]:
+        """Wait for messages and hand over 1 to `most` of them, oldest first.
+
+        The lease of what was fetched, or waits here, is renewed until it is settled by one of the
+        methods below. Raises nothing when the connection is lost: it goes on when it is back.
+        """
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Handled. Sent soon, without waiting; a second ack of the same delivery does nothing."""
+
+    async def retry(self, delivery: Delivery, pause: float) -> None:
+        """Failed: deliver again, to any member, after `pause` seconds, with `attempt` one higher.
+
+        The queue holds the delay and the count. Other messages are not held up.
+        """
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Not handled: deliver again at once, to any member, with the same `attempt`."""
+
+    async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
+        """Given up: put the letter with the dead letters, and only then remove the message."""
+
+    async def close(self) -> None:
+        """Stop taking, release what was not fetched yet, and return when earlier acks have arrived."""
+
+
+class Transport(Protocol):
+    """One queue. Opened once, closed once by whoever opened it; close is idempotent."""
+
+    async def open(self) -> None:
+        """Connect, and provision what every message needs. Raises QueueUnavailable or ConfigurationError."""
+
+    async def close(self) -> None:
+        """Flush what was acked, then disconnect."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands at this moment."""
+
+    async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """Return when the queue has all of them on its store, in this order for one subject.
+
+        A message whose id the queue has seen lately is accepted without a second copy. It is kept for
+        groups that do not exist yet. Raises NoGroup for a command that was never claimed, QueueFull,
+        MessageTooLarge, or QueueUnavailable.
+        """
+
+    async def broadcast(self, subject: str, body: bytes) -> None:
+        """Live: to whoever listens now, at most once, by the technology's own Pub/Sub, as it is."""
+
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+        """Everything on these subjects from when the context is entered, durable and live, at most once."""
+
+    async def claim(self, claim: Claim) -> Subscription:
+        """Join a group for one subject, founding it where this is its first member, ever.
+
+        Raises CommandClaimed where another group has the command.
+        """
+
+    async def serve(self, subject: str, group: str | None, answer: Answerer) -> Callable[[], Awaitable[None]]:
+        """Answer requests: one member of the group does, or every member where group is None.
+
+        Returns what stops it. Survives reconnection.
+        """
+
+    def request(self, subject: str, body: bytes, timeout: float) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The answers as they come, ending after `timeout` seconds; NobodyListening where that is known."""
+
+    async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
+        """Those that match, newest first, at most `wanted.most`."""
+
+    async def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """Hand the body to the letter's group only, as a first attempt, and then drop the letter."""
+
+    async def drop(self, letter: DeadLetter) -> None:
+        """Remove the letter for good; DeadLetterNotFound where it is gone already."""
+
+    async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
+        """Up to `most` of the oldest messages that the group has yet to handle; it need not exist."""
+
+    async def status(self) -> QueueStatus:
+        """What is stored, and how far each group has come."""
