@@ -1,0 +1,54 @@
+# `make` alone lists the targets. ARGS= is passed on: make up ARGS="--scale save-handler=3"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check bench format lock clean dev servers
+BIN := .venv/bin
+PYTHON ?=
+ARGS ?=
+
+# An environment that was moved here, or whose interpreter is gone, is made anew.
+$(shell [ "`cat .venv/.home 2>/dev/null`" = "$(CURDIR)" ] && [ -x $(BIN)/python ] \
+	|| rm -f .venv/.runtime .venv/.dev)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.runtime ## make the environment in .venv without running anything
+	@:
+
+up: setup ## run the whole to-do application; Ctrl-C stops it
+	@exec $(BIN)/todo up $(ARGS)
+
+test: dev servers ## run all tests, on real servers; ARGS are pytest's
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: dev ## format, lint, strict types and import contracts, changing nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: dev servers ## measure ours against the raw clients and the peers
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: dev ## format the code and mend what the linter can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: ## pin what the requirements*.in files name; ARGS=--upgrade for newer versions
+	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
+
+clean: ## remove the environment and what the tools made; ./data stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-results
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+dev: setup .venv/.dev
+
+servers:
+	@scripts/install-servers.sh
+
+.venv/.runtime: requirements.lock requirements-build.lock dovetail/pyproject.toml todo/pyproject.toml
+	@PYTHON="$(PYTHON)" scripts/setup.sh runtime
+
+.venv/.dev: requirements-dev.lock | .venv/.runtime
+	@scripts/setup.sh dev
