@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from dovetail import Event, Request
 
+from dovetail import Command, Event, Request
 from todo.items import Item
 
 
@@ -24,6 +24,12 @@ class ItemAmended(Event, frozen=True, subject="events.todo.itemamended"):
     """The text of a saved item was changed."""
 
     item: Item
+
+
+class ImportItems(Command, frozen=True, subject="commands.todo.import"):
+    """Add all of these texts as items."""
+
+    texts: list[str]
 
 
 class CountItems(Request[int], frozen=True, subject="requests.todo.count"):

@@ -1,0 +1,63 @@
+"""The database of items, behind an interface that names no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Protocol
+
+from todo.items import Item
+from todo.store.address import parse
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, refuses connections, or did not answer in time."""
+
+
+class Store(Protocol):
+    """A table of items. Its methods may be called from many tasks of one event loop at once.
+
+    Every method raises StoreUnavailable, within 2 seconds, where the database cannot be reached. An
+    error in the data passes as it is. Whoever opened the store closes it.
+    """
+
+    async def prepare(self) -> None:
+        """Wait for the database if it is not up, then bring its schema up to date.
+
+        Any number of processes may do so at once. Does not raise StoreUnavailable: it waits.
+        """
+
+    async def close(self) -> None:
+        """Give up every connection. Idempotent."""
+
+    async def add(self, items: Sequence[Item]) -> None:
+        """Insert in one transaction; those whose id the table has already stay as they are."""
+
+    async def amend(self, id: str, change: Callable[[str], str]) -> Item | None:
+        """Change the text of one item; None where nothing changed or there is no such item."""
+
+    async def count(self) -> int:
+        """How many items there are."""
+
+    async def get(self, id: str) -> Item | None:
+        """One item, or None."""
+
+    async def page(self, *, after: str | None = None, limit: int = 100) -> list[Item]:
+        """Items in the order of their ids, oldest first, from behind the id `after`."""
+
+    async def newest(self, limit: int) -> list[Item]:
+        """The last `limit` items, newest last."""
+
+    async def missing(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that the table does not have."""
+
+
+def open_store(url: str, *, connections: int = 1) -> Store:
+    """The store at this address, with at most so many connections; nothing connects before it is used.
+
+    Addresses: `sqlite:///path` and `postgresql://user:password@host/database`; ValueError for others.
+    """
+    address = parse(url)
+    # Imported only by those who open a store: it is half of a component's memory and start-up time.
+    store: Store = import_module("todo.store.sql").SqlStore(address, connections)
+    return store
