@@ -98,6 +98,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
+        validate_default=False,
     )
 
     queue_url: Annotated[str, AfterValidator(_queue_address)] = Field(
