@@ -1,0 +1,89 @@
+"""What the tests of both distributions share: real servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import pytest
+import pytest_asyncio
+
+# Imported here first, so that the test folders `dovetail` and `todo` are not taken for the packages.
+import dovetail
+import todo
+from dovetail.testing.servers import NatsServer, PostgresServer, Server, ServerMissing
+
+__all__ = ["dovetail", "todo"]
+
+AnyServer = TypeVar("AnyServer", bound=Server)
+Outcome = Generator[None, Any, Any]
+
+
+def _without_server() -> Outcome:
+    """Skip a test whose server is missing; in CI, where it must be there, fail it."""
+    try:
+        return (yield)
+    except ServerMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Outcome:
+    return (yield from _without_server())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Outcome:
+    return (yield from _without_server())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def nats_server() -> AsyncIterator[NatsServer]:
+    """One NATS server for the whole run. Do not stop it: `new_nats_server` is for that."""
+    async with NatsServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_server() -> AsyncIterator[PostgresServer]:
+    """One PostgreSQL server for the whole run. Do not stop it: `new_postgres_server` is for that."""
+    async with PostgresServer() as server:
+        yield server
+
+
+_databases = iter(range(1, 1_000_000))
+
+
+@pytest_asyncio.fixture
+async def postgres_url(postgres_server: PostgresServer) -> str:
+    """The address of an empty database on the shared server, for one test."""
+    return await postgres_server.create_database(f"test_{next(_databases)}")
+
+
+async def _factory(kind: type[AnyServer]) -> AsyncIterator[Callable[..., Awaitable[AnyServer]]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(**options: Any) -> AnyServer:
+            server = kind(**options)
+            await stack.enter_async_context(server)
+            return server
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def new_nats_server() -> AsyncIterator[Callable[..., Awaitable[NatsServer]]]:
+    """`server = await new_nats_server(config="max_payload: 64KB")`: the test's own, to be killed."""
+    async for start in _factory(NatsServer):
+        yield start
+
+
+@pytest_asyncio.fixture
+async def new_postgres_server() -> AsyncIterator[Callable[..., Awaitable[PostgresServer]]]:
+    """`server = await new_postgres_server(fsync=True)`: the test's own, to be killed."""
+    async for start in _factory(PostgresServer):
+        yield start

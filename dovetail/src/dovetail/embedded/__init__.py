@@ -1,0 +1,1 @@
+"""The NATS server as a child process, for `embedded:` addresses."""

@@ -1,0 +1,1 @@
+"""What tests of applications and of transports need; nothing else imports it."""

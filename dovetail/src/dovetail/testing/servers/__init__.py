@@ -1,0 +1,7 @@
+"""Real servers for tests: on free ports, with their own data folders, to be stopped and killed."""
+
+from dovetail.testing.servers.nats import NatsServer
+from dovetail.testing.servers.postgres import PostgresServer
+from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+
+__all__ = ["NatsServer", "PostgresServer", "Server", "ServerFailed", "ServerMissing"]
