@@ -1,0 +1,1 @@
+"""What both HTTP components, web and api, have in common."""
