@@ -14,6 +14,14 @@ class StoreUnavailable(Exception):
     """The database cannot be reached, refuses connections, or did not answer in time."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The database is there and does not take what the address says: the login, the name, the file."""
+
+
+class SchemaTooNew(Exception):
+    """A newer release of this program has changed the schema."""
+
+
 class Store(Protocol):
     """A table of items. Its methods may be called from many tasks of one event loop at once.
 
@@ -24,7 +32,8 @@ class Store(Protocol):
     async def prepare(self) -> None:
         """Wait for the database if it is not up, then bring its schema up to date.
 
-        Any number of processes may do so at once. Does not raise StoreUnavailable: it waits.
+        Any number of processes may do so at once. Raises StoreRefused, and SchemaTooNew where a newer
+        release made the schema.
         """
 
     async def close(self) -> None:
@@ -52,12 +61,14 @@ class Store(Protocol):
         """Those of the ids that the table does not have."""
 
 
-def open_store(url: str, *, connections: int = 1) -> Store:
+def open_store(url: str, *, connections: int = 1, name: str = "todo") -> Store:
     """The store at this address, with at most so many connections; nothing connects before it is used.
+
+    `name` is what PostgreSQL shows of each connection, as `application_name`.
 
     Addresses: `sqlite:///path` and `postgresql://user:password@host/database`; ValueError for others.
     """
     address = parse(url)
     # Imported only by those who open a store: it is half of a component's memory and start-up time.
-    store: Store = import_module("todo.store.sql").SqlStore(address, connections)
+    store: Store = import_module("todo.store.sql").SqlStore(address, connections, name)
     return store

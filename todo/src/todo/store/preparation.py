@@ -1,0 +1,64 @@
+"""Waits for a database and brings its schema up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from todo.store import StoreRefused, StoreUnavailable
+from todo.store.address import Address
+from todo.store.failures import translated
+from todo.store.schema import upgrade
+
+log = logging.getLogger("todo.store")
+
+#: How long a migration may take, with others' before it.
+MIGRATION_SECONDS = 600.0
+#: Between two looks for a database that is not up, at first and at most.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+#: Between two lines that say so.
+_REMINDER_SECONDS = 10.0
+
+
+async def prepare(engine: AsyncEngine, address: Address) -> None:
+    """As `todo.store.Store.prepare` says."""
+    pause, told = _FIRST_PAUSE_SECONDS, -_REMINDER_SECONDS
+    while True:
+        try:
+            migrated = await _attempt(engine, address)
+        except StoreRefused:
+            raise
+        except StoreUnavailable as error:
+            if time.monotonic() - told >= _REMINDER_SECONDS:
+                told = time.monotonic()
+                log.warning(
+                    "waiting for the database at %s (TODO_DATABASE_URL): %s", address.shown, error
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        else:
+            log.info(
+                "connected to the database at %s%s", address.shown, ", schema updated" * migrated
+            )
+            return
+
+
+async def _attempt(engine: AsyncEngine, address: Address) -> bool:
+    with translated():
+        if address.kind == "sqlite":
+            _make_folder(address)
+        async with asyncio.timeout(MIGRATION_SECONDS), engine.begin() as connection:
+            return await connection.run_sync(upgrade)
+
+
+def _make_folder(address: Address) -> None:
+    path = Path(make_url(address.url).database or "")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreRefused(f"its folder cannot be made: {error}") from error
