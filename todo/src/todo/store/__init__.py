@@ -54,8 +54,8 @@ class Store(Protocol):
     async def page(self, *, after: str | None = None, limit: int = 100) -> list[Item]:
         """Items in the order of their ids, oldest first, from behind the id `after`."""
 
-    async def newest(self, limit: int) -> list[Item]:
-        """The last `limit` items, newest last."""
+    async def newest(self, limit: int, *, before: str | None = None) -> list[Item]:
+        """The last `limit` items, newest last; those ahead of the id `before`, where it is given."""
 
     async def missing(self, ids: Sequence[str]) -> set[str]:
         """Those of the ids that the table does not have."""

@@ -75,8 +75,10 @@ class SqlStore:
         rows = await self._read(lambda connection: connection.execute(statement).all())
         return [_item(row) for row in rows]
 
-    async def newest(self, limit: int) -> list[Item]:
+    async def newest(self, limit: int, *, before: str | None = None) -> list[Item]:
         statement = select(todos).order_by(todos.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(todos.c.id < before)
         rows = await self._read(lambda connection: connection.execute(statement).all())
         return [_item(row) for row in reversed(rows)]
 
