@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 
 class Delivery:
-    """A message in the hands of one member of a group."""
+    """A message in the hands of one member of a group. Transports add what they know it by."""
 
-    __slots__ = ("attempt", "body", "headers", "lost", "subject", "token")
+    __slots__ = ("attempt", "body", "headers", "lost", "subject")
 
     def __init__(
         self,
         subject: str,
         body: bytes,
-        headers: Mapping[str, str] | None,
-        token: Any,
+        headers: Mapping[str, str] | None = None,
         attempt: int = 1,
         lost: int = 0,
     ) -> None:
@@ -25,12 +24,15 @@ class Delivery:
         self.body = body
         #: Header fields of the technology, or None.
         self.headers = headers
-        #: What the transport knows it by.
-        self.token = token
         #: 1 at first, one more for each failed attempt.
         self.attempt = attempt
         #: Deliveries that ended without a word: the worker was killed, or the queue was.
         self.lost = lost
+
+    @property
+    def key(self) -> str:
+        """What stays the same when the message is delivered again; transports override it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

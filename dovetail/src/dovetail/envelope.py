@@ -85,7 +85,9 @@ class Codec(Generic[Data]):
     """Decodes envelopes around one type of data."""
 
     def __init__(self, data_type: Any) -> None:
-        self._envelope: msgspec.json.Decoder[Envelope[Data]] = msgspec.json.Decoder(Envelope[data_type])
+        self._envelope: msgspec.json.Decoder[Envelope[Data]] = msgspec.json.Decoder(
+            Envelope[data_type]
+        )
         self._data: msgspec.json.Decoder[Data] = msgspec.json.Decoder(data_type)
 
     def decode(self, body: bytes, headers: Mapping[str, str] | None = None) -> Envelope[Data]:
@@ -98,8 +100,12 @@ class Codec(Generic[Data]):
                 envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise DecodeError(f"not the message expected: {error}") from error
+        if envelope.data is msgspec.UNSET and envelope.failure is None:
+            raise DecodeError("not the message expected: the event has no data")
         if envelope.specversion != SPEC_VERSION:
-            raise DecodeError(f"CloudEvents {envelope.specversion!r} is not supported, only {SPEC_VERSION}")
+            raise DecodeError(
+                f"CloudEvents {envelope.specversion!r} is not supported, only {SPEC_VERSION}"
+            )
         return envelope
 
 
@@ -151,4 +157,6 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, Any]:
         found.setdefault("datacontenttype", lower["content-type"])
     if time := found.get("time"):
         found["time"] = msgspec.convert(time, datetime)
-    return {name: found[name] for name in Envelope.__struct_fields__ if name in found and name != "data"}
+    return {
+        name: found[name] for name in Envelope.__struct_fields__ if name in found and name != "data"
+    }

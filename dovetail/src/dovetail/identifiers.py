@@ -15,9 +15,9 @@ def new_id() -> str:
     return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
 
 
-def derived_id(cause: str, group: str, index: int) -> str:
-    """The id of the `index`-th message that `group` publishes because of the message `cause`.
+def derived_id(cause: str, handler: str, index: int) -> str:
+    """The id of the `index`-th message that a handler publishes because of the message `cause`.
 
     The same three always give the same id, so that handling a message again repeats nothing.
     """
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{cause}/{group}/{index}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{cause}/{handler}/{index}"))

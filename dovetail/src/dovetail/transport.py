@@ -21,13 +21,17 @@ Answerer = Callable[[bytes], Awaitable[bytes]]
 
 
 class Subscription(Protocol):
-    """One member's share in a group's messages of one subject. Closed by the worker that claimed it."""
+    """One member's share in a group's messages of one subject. Closed by the worker that claimed it.
+
+    Where a method that settles raises, the message is let go: it comes again when its lease ends.
+    """
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
         """Wait for messages and hand over 1 to `most` of them, oldest first.
 
         The lease of what was fetched, or waits here, is renewed until it is settled by one of the
-        methods below. Raises nothing when the connection is lost: it goes on when it is back.
+        methods below. When the connection is lost it goes on waiting until it is back. Gives nothing
+        after `stop`.
         """
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -40,13 +44,19 @@ class Subscription(Protocol):
         """
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        """Not handled: deliver again at once, to any member, with the same `attempt`."""
+        """Not handled: deliver again at once, to any member, with the same `attempt`.
+
+        Those that are settled already are left alone.
+        """
 
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """Given up: put the letter with the dead letters, and only then remove the message."""
 
+    async def stop(self) -> None:
+        """Take no more, and release what was not fetched yet."""
+
     async def close(self) -> None:
-        """Stop taking, release what was not fetched yet, and return when earlier acks have arrived."""
+        """Let go of what is still held: its leases end. Returns when earlier acks have arrived."""
 
 
 class Transport(Protocol):
@@ -82,13 +92,17 @@ class Transport(Protocol):
         Raises CommandClaimed where another group has the command.
         """
 
-    async def serve(self, subject: str, group: str | None, answer: Answerer) -> Callable[[], Awaitable[None]]:
+    async def serve(
+        self, subject: str, group: str | None, answer: Answerer
+    ) -> Callable[[], Awaitable[None]]:
         """Answer requests: one member of the group does, or every member where group is None.
 
         Returns what stops it. Survives reconnection.
         """
 
-    def request(self, subject: str, body: bytes, timeout: float) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def request(
+        self, subject: str, body: bytes, timeout: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The answers as they come, ending after `timeout` seconds; NobodyListening where that is known."""
 
     async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:

@@ -1,0 +1,131 @@
+"""What becomes of a message: what its handler returned is published, its failure is retried or buried."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from dovetail.delivery import Delivery, Outgoing
+from dovetail.envelope import Envelope, encode, received
+from dovetail.errors import DecodeError, DovetailError, Reject, Retry
+from dovetail.group import Group, Handler
+from dovetail.identifiers import derived_id
+from dovetail.letters import DeadLetter
+from dovetail.message import Command, Event, subject_of
+from dovetail.transport import Subscription
+
+log = logging.getLogger("dovetail.worker")
+
+#: Deliveries of one message that may end without a word, because worker or queue was killed, before
+#: the message itself is suspected.
+LOST_LIMIT = 20
+#: Characters kept of a traceback: its end says most.
+TRACEBACK_LENGTH = 16_000
+
+
+class WorkerLost(DovetailError):
+    """Workers died again and again with this message in their hands."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(f"{times} workers ended without a word while they had this message")
+
+
+def caused(
+    result: Any, envelope: Envelope[Any], key: str, handler: Handler, origin: tuple[str, str]
+) -> list[Outgoing]:
+    """What a handler returned for one message, encoded under ids derived from that message's.
+
+    `key` stands for the id of a message that has none; `origin` is the group's name and the source.
+    """
+    if result is None:
+        return []
+    group, source = origin
+    outgoing = []
+    for index, message in enumerate(result if isinstance(result, (list, tuple)) else (result,)):
+        if not isinstance(message, (Event, Command)):
+            raise TypeError(
+                f"{handler.function.__qualname__} returned {type(message).__name__}; "
+                "a handler returns Events, Commands or None"
+            )
+        id = derived_id(envelope.id or key, f"{group}/{handler.subject}", index)
+        subject = subject_of(message)
+        kind = "event" if isinstance(message, Event) else "command"
+        body = encode(message, id=id, source=source, type=subject, traceparent=envelope.traceparent)
+        outgoing.append(Outgoing(kind, subject, body, id))  # type: ignore[arg-type]
+    return outgoing
+
+
+class Failures:
+    """Decides what becomes of the messages that one handler failed on."""
+
+    def __init__(self, group: Group, handler: Handler, subscription: Subscription) -> None:
+        self._group = group
+        self._handler = handler
+        self._subscription = subscription
+
+    async def handle(self, delivery: Delivery, error: Exception) -> None:
+        """Retry after the group's backoff, or move to the dead letters."""
+        options = self._group.options
+        final = (
+            isinstance(error, (Reject, DecodeError, WorkerLost))
+            or delivery.attempt >= options.retry.tries
+        )
+        try:
+            if final:
+                await self._bury(delivery, error)
+                return
+            pause = options.retry.pause(delivery.attempt)
+            if isinstance(error, Retry) and error.after is not None:
+                pause = error.after
+            log.warning(
+                "%s: message %s on %s failed (attempt %d of %d), again in %.1f s: %s",
+                self._group.name,
+                received(delivery.subject, delivery.body, delivery.headers).id or delivery.key,
+                delivery.subject,
+                delivery.attempt,
+                options.retry.tries,
+                pause,
+                describe(error),
+            )
+            await self._subscription.retry(delivery, pause)
+        except DovetailError as trouble:
+            log.warning(
+                "%s: message %s comes again when its lease ends: %s",
+                self._group.name,
+                delivery.key,
+                trouble,
+            )
+
+    async def _bury(self, delivery: Delivery, error: Exception) -> None:
+        message = received(delivery.subject, delivery.body, delivery.headers)
+        log.error(
+            "%s: message %s on %s goes to the dead letters after attempt %d: %s",
+            self._group.name,
+            message.id or delivery.key,
+            delivery.subject,
+            delivery.attempt,
+            describe(error),
+        )
+        letter = DeadLetter(
+            group=self._group.name,
+            subject=delivery.subject,
+            claimed=self._handler.subject,
+            kind=self._handler.kind,
+            message_id=message.id or "",
+            reason=describe(error),
+            traceback="".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:],
+            attempts=delivery.attempt,
+            published_at=message.time,
+            died_at=datetime.now(UTC),
+            body=delivery.body,
+            headers=dict(delivery.headers) if delivery.headers else None,
+        )
+        await self._subscription.bury(delivery, letter)
+
+
+def describe(error: BaseException) -> str:
+    """An error's class and text on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,270 @@
+"""Runs one handler on one subscription: fetch, decode, call, publish, ack."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dovetail.delivery import Delivery, Outgoing
+from dovetail.envelope import SPEC_VERSION, Codec, Envelope, received
+from dovetail.errors import DovetailError, NotReady, QueueFull, QueueUnavailable
+from dovetail.gate import Gate, Stopping
+from dovetail.group import Context, Group, Handler
+from dovetail.outcome import LOST_LIMIT, Failures, WorkerLost, caused
+from dovetail.queue import MessageQueue
+from dovetail.transport import Subscription
+
+log = logging.getLogger("dovetail.worker")
+
+#: What is handled but not acked yet waits no longer than this for what is handled next, in seconds.
+SETTLE_SECONDS = 0.01
+#: Messages are taken from the subscription in portions that take about this long to handle.
+PORTION_SECONDS = 0.05
+LARGEST_PORTION = 256
+
+#: A message in hand: how it came, and what it says.
+_InHand = tuple[Delivery, Envelope[Any]]
+#: A handled message, and what it caused.
+_Handled = tuple[Delivery, list[Outgoing]]
+
+
+class Runner:
+    """One of a worker's loops. `run` returns after the subscription was stopped."""
+
+    def __init__(
+        self,
+        queue: MessageQueue,
+        group: Group,
+        handler: Handler,
+        subscription: Subscription,
+        gate: Gate,
+    ) -> None:
+        self._queue = queue
+        self._group = group
+        self._handler = handler
+        self._subscription = subscription
+        self._gate = gate
+        self._failures = Failures(group, handler, subscription)
+        self._decode = _decoder(handler)
+
+    async def run(self) -> None:
+        """Handle messages until the subscription gives no more."""
+        clock = asyncio.get_running_loop().time
+        handle = self._handle_batch if self._handler.batch else self._handle_singly
+        portion = self._handler.batch or 1
+        while deliveries := await self._subscription.fetch(portion):
+            started = clock()
+            try:
+                await handle(deliveries)
+            except Stopping:
+                await self._subscription.release(deliveries)
+            except asyncio.CancelledError:
+                await self._subscription.release(deliveries)
+                raise
+            if not self._handler.batch:
+                portion = _next_portion(portion, clock() - started)
+            # A handler that never waits would keep everything else in this process waiting.
+            await asyncio.sleep(0)
+
+    # One by one
+
+    async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
+        clock = asyncio.get_running_loop().time
+        gate, decode, call = self._gate, self._decode, self._plain_function()
+        handled: list[_Handled] = []
+        settled = clock()
+        for delivery in deliveries:
+            if gate.stopping:
+                break
+            try:
+                envelope = decode(delivery)
+                if call is None:
+                    result = await self._call([(delivery, envelope)])
+                else:
+                    result = await call(envelope.data)
+                outgoing = [] if result is None else self._caused(result, delivery, envelope)
+            except Exception as error:
+                await self._settle(handled)
+                await self._recover(delivery, error)
+                continue
+            handled.append((delivery, outgoing))
+            if clock() - settled > SETTLE_SECONDS:
+                await self._settle(handled)
+                settled = clock()
+        await self._settle(handled)
+        if gate.stopping:
+            raise Stopping
+
+    def _plain_function(self) -> Callable[..., Any] | None:
+        """The handler's function, where nothing has to be done around a call of it."""
+        plain = not self._handler.wants_context and self._group.options.timeout is None
+        return self._handler.function if plain else None
+
+    async def _recover(self, delivery: Delivery, error: Exception) -> None:
+        """The first try failed: wait until dependencies are ready and try again, or give it back."""
+        while self._not_ready(error):
+            await self._gate.failed(error)
+            try:
+                envelope = self._decode(delivery)
+                outgoing = self._caused(
+                    await self._call([(delivery, envelope)]), delivery, envelope
+                )
+            except Exception as another:
+                error = another
+                continue
+            self._gate.worked()
+            await self._settle([(delivery, outgoing)])
+            return
+        await self._failures.handle(delivery, error)
+
+    # In batches
+
+    async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
+        in_hand: list[_InHand] = []
+        for delivery in deliveries:
+            try:
+                in_hand.append((delivery, self._decode(delivery)))
+            except DovetailError as error:
+                await self._failures.handle(delivery, error)
+        if in_hand:
+            await self._try_batch(in_hand)
+
+    async def _try_batch(self, in_hand: list[_InHand]) -> None:
+        """Call the handler; where it fails, call it with halves, until what fails is alone."""
+        try:
+            handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
+        except Stopping:
+            raise
+        except Exception as error:
+            if len(in_hand) == 1:
+                await self._failures.handle(in_hand[0][0], error)
+                return
+            middle = len(in_hand) // 2
+            await self._try_batch(in_hand[:middle])
+            await self._try_batch(in_hand[middle:])
+        else:
+            await self._settle(handled)
+
+    async def _call_when_ready(self, in_hand: list[_InHand]) -> Any:
+        while True:
+            try:
+                result = await self._call(in_hand)
+            except Exception as error:
+                if not self._not_ready(error):
+                    raise
+                await self._gate.failed(error)
+            else:
+                self._gate.worked()
+                return result
+
+    def _aligned(self, in_hand: list[_InHand], result: Any) -> list[_Handled]:
+        """What a batch handler returned, message by message: only so are the ids the same next time."""
+        if result is None:
+            return [(delivery, []) for delivery, _ in in_hand]
+        if not isinstance(result, (list, tuple)) or len(result) != len(in_hand):
+            raise TypeError(
+                f"{self._handler.function.__qualname__} must return None, or a list with one entry for each of "
+                f"the {len(in_hand)} messages: a message, a list of messages, or None"
+            )
+        return [
+            (delivery, self._caused(one, delivery, envelope))
+            for (delivery, envelope), one in zip(in_hand, result, strict=True)
+        ]
+
+    # Common
+
+    async def _call(self, in_hand: list[_InHand]) -> Any:
+        handler, limit = self._handler, self._group.options.timeout
+        arguments: list[Any] = [[envelope.data for _, envelope in in_hand]]
+        if handler.wants_context:
+            arguments.append([self._context(*one) for one in in_hand])
+        if not handler.batch:
+            arguments = [one[0] for one in arguments]
+        if limit is None:
+            return await handler.function(*arguments)
+        async with asyncio.timeout(limit) as timer:
+            try:
+                return await handler.function(*arguments)
+            except asyncio.CancelledError as error:
+                if timer.expired():
+                    raise TimeoutError(f"the handler took longer than {limit:g} s") from error
+                raise
+
+    def _context(self, delivery: Delivery, envelope: Envelope[Any]) -> Context:
+        return Context(
+            id=envelope.id or delivery.key,
+            subject=delivery.subject,
+            group=self._group.name,
+            attempt=delivery.attempt,
+            traceparent=envelope.traceparent,
+        )
+
+    def _caused(self, result: Any, delivery: Delivery, envelope: Envelope[Any]) -> list[Outgoing]:
+        origin = (self._group.name, self._queue.options.source)
+        return caused(result, envelope, delivery.key, self._handler, origin)
+
+    def _not_ready(self, error: Exception) -> bool:
+        return isinstance(error, NotReady) or self._group.options.is_not_ready(error)
+
+    async def _settle(self, handled: list[_Handled]) -> None:
+        """Publish what was caused, wait until the queue has it, and only then ack. Empties the list."""
+        outgoing = [one for _, caused in handled for one in caused]
+        while outgoing:
+            try:
+                await self._queue.transport.publish(outgoing, self._queue.options.timeout)
+                break
+            except (QueueUnavailable, QueueFull) as error:
+                await self._gate.failed(error)
+            except DovetailError:
+                await self._settle_apart(handled)
+                break
+        if outgoing:
+            self._gate.worked()
+        self._subscription.ack([delivery for delivery, _ in handled])
+        handled.clear()
+
+    async def _settle_apart(self, handled: list[_Handled]) -> None:
+        """Something that was caused cannot be published, now or ever: find out whose fault it is."""
+        for delivery, outgoing in handled:
+            try:
+                await self._queue.transport.publish(outgoing, self._queue.options.timeout)
+            except DovetailError as error:
+                await self._failures.handle(delivery, error)
+            else:
+                self._subscription.ack([delivery])
+
+
+def _next_portion(portion: int, took: float) -> int:
+    if took > PORTION_SECONDS:
+        return max(1, portion // 2)
+    return min(portion * 2, LARGEST_PORTION)
+
+
+def _decoder(handler: Handler) -> Callable[[Delivery], Envelope[Any]]:
+    """How this handler's messages are opened. Raises DecodeError, or WorkerLost for suspects."""
+    if handler.message_type is None:
+        return _any_message
+    decode = Codec[Any](handler.message_type).decode
+
+    def typed(delivery: Delivery) -> Envelope[Any]:
+        if delivery.lost >= LOST_LIMIT:
+            raise WorkerLost(delivery.lost)
+        return decode(delivery.body, delivery.headers)
+
+    return typed
+
+
+def _any_message(delivery: Delivery) -> Envelope[Any]:
+    if delivery.lost >= LOST_LIMIT:
+        raise WorkerLost(delivery.lost)
+    message = received(delivery.subject, delivery.body, delivery.headers)
+    return Envelope(
+        specversion=SPEC_VERSION,
+        id=message.id or "",
+        source=message.source or "",
+        type=message.type or "",
+        traceparent=message.traceparent,
+        data=message,
+    )

@@ -1,0 +1,39 @@
+"""Counts failed attempts on the queue itself.
+
+The server counts deliveries, but not every delivery is an attempt: what was prefetched and given back, or
+was in the hands of a killed worker, was never tried. So each failure is noted in a stream that keeps the last note for
+each message, and only a message that is delivered again is looked up.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dovetail.transports.nats import layout
+from dovetail.transports.nats.jetstream import JetStream
+from dovetail.transports.nats.publisher import Publisher
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How earlier deliveries of one message ended."""
+
+    failed: int = 0
+    released: int = 0
+
+
+class Attempts:
+    """The notes for the messages of one consumer."""
+
+    def __init__(self, api: JetStream, publisher: Publisher, stream: str, consumer: str) -> None:
+        self._api = api
+        self._publisher = publisher
+        self._prefix = f"dovetail.attempts.{stream}.{consumer}."
+
+    async def read(self, sequence: str) -> Count:
+        """What is noted for the message with this sequence number."""
+        found = await self._api.message(layout.ATTEMPTS, {"last_by_subj": self._prefix + sequence})
+        return Count() if found is None else msgspec.json.decode(found.body, type=Count)
+
+    async def note(self, sequence: str, count: Count) -> None:
+        """Note it; returns when the queue has it on its store."""
+        await self._publisher.publish(self._prefix + sequence, msgspec.json.encode(count))

@@ -1,0 +1,336 @@
+"""A NATS client that keeps itself connected: subscriptions, requests, and the way back after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from dovetail.errors import ConfigurationError, QueueUnavailable
+from dovetail.options import QueueOptions
+from dovetail.transports.nats.address import Address
+from dovetail.transports.nats.wire import OnMessage, ProtocolError, ServerInfo, Wire
+
+log = logging.getLogger("dovetail.nats")
+
+CONNECT_SECONDS = 3.0
+#: A connection that does not answer a ping for so long is lost, though nobody said so.
+PING_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
+#: A host name that cannot be resolved for so long is a mistake rather than a machine yet to start.
+UNKNOWN_HOST_SECONDS = 10.0
+#: Seconds between two lines that say that we still wait.
+REPORT_SECONDS = 5.0
+
+#: How the answer to a request begins that nobody listens to.
+NO_RESPONDERS = b"NATS/1.0 503"
+
+Reply = tuple[bytes | None, bytes]
+#: What the server says for good where user, password or token are wrong.
+_REFUSALS = ("authorization violation", "authentication", "user authentication")
+
+
+class ConnectionLost(Exception):
+    """The connection ended while an answer was awaited."""
+
+
+@dataclass
+class _Subscription:
+    subject: bytes
+    queue: bytes
+    callback: OnMessage
+
+
+class Client:
+    """One connection to a NATS server or cluster, made again whenever it is lost."""
+
+    def __init__(self, address: Address, options: QueueOptions) -> None:
+        self.address = address
+        self.info = ServerInfo()
+        self.on_connected: list[Callable[[], None]] = []
+        self._options = options
+        self._wire: Wire | None = None
+        self._subscriptions: dict[bytes, _Subscription] = {}
+        self._last_sid = 0
+        self._inbox = b"_INBOX." + secrets.token_hex(8).encode()
+        self._last_token = 0
+        self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
+        self._connected = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._lost: asyncio.Event = asyncio.Event()
+        self._why = ""
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._connected.is_set()
+
+    async def open(self) -> None:
+        """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
+        self.subscribe(self._inbox + b".*", self._answered)
+        await self._connect_patiently()
+        self._keeper = asyncio.create_task(self._keep_connected())
+
+    async def close(self) -> None:
+        """Let the server see what was written, then disconnect."""
+        self._closing = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._wire is not None:
+            await self.flush(CONNECT_SECONDS)
+            self._wire.close()
+        self._connected.clear()
+        self._fail_waiting()
+
+    async def ready(self) -> Wire:
+        """The wire, as soon as there is one that takes more."""
+        while True:
+            await self._connected.wait()
+            wire = self._wire
+            assert wire is not None
+            if not wire.blocked:
+                return wire
+            await wire.writable()
+
+    async def flush(self, timeout: float) -> bool:
+        """Whether the server has seen all that was written before, within `timeout` seconds."""
+        if self._wire is None:
+            return False
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wire.ping()
+        except (TimeoutError, ConnectionResetError):
+            return False
+        return True
+
+    # Subscribing and publishing
+
+    def subscribe(self, subject: bytes, callback: OnMessage, queue: bytes = b"") -> bytes:
+        """Call back for each message, also after the connection was made again; returns its sid."""
+        self._last_sid += 1
+        sid = b"%d" % self._last_sid
+        self._subscriptions[sid] = _Subscription(subject, queue, callback)
+        if self._wire is not None and self.connected:
+            self._send_subscription(self._wire, sid)
+        return sid
+
+    async def unsubscribe(self, sid: bytes) -> None:
+        """End it; what the server sent before it knew is still called back for."""
+        if self._subscriptions.pop(sid, None) is None or self._wire is None or not self.connected:
+            return
+        wire = self._wire
+        wire.write(b"UNSUB %s\r\n" % sid)
+        await self.flush(CONNECT_SECONDS)
+        wire.callbacks.pop(sid, None)
+
+    def write(self, data: bytes) -> None:
+        """Write protocol text; lost without a word while there is no connection."""
+        if self._wire is not None and self.connected:
+            self._wire.write(data)
+
+    def ask(
+        self, wire: Wire, subject: bytes, payload: bytes, headers: bytes = b""
+    ) -> asyncio.Future[Reply]:
+        """Send a request, and return the future of its first answer (ConnectionLost may end it)."""
+        token = self._new_token()
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        reply = b"%s.%s" % (self._inbox, token)
+        if headers:
+            size = len(headers)
+            wire.write(
+                b"HPUB %s %s %d %d\r\n%s%s\r\n"
+                % (subject, reply, size, size + len(payload), headers, payload)
+            )
+        else:
+            wire.write(b"PUB %s %s %d\r\n%s\r\n" % (subject, reply, len(payload), payload))
+        return future
+
+    async def request(self, subject: bytes, payload: bytes, headers: bytes = b"") -> Reply:
+        """The first answer; ConnectionLost if the connection ends before. Bound it by a time limit."""
+        future = self.ask(await self.ready(), subject, payload, headers)
+        try:
+            return await future
+        finally:
+            if future.cancelled():
+                self.forget_given_up()
+
+    def forget_given_up(self) -> None:
+        """Let go of the answers that nobody waits for any more."""
+        self._waiting = {
+            token: future for token, future in self._waiting.items() if not future.done()
+        }
+
+    def new_inbox(self) -> bytes:
+        """A subject of our own that nobody else has."""
+        return b"%s%s.x" % (self._inbox, self._new_token())
+
+    def _new_token(self) -> bytes:
+        self._last_token += 1
+        return b"%x" % self._last_token
+
+    def _answered(
+        self, subject: bytes, reply: bytes, headers: bytes | None, payload: bytes
+    ) -> None:
+        future = self._waiting.pop(subject[len(self._inbox) + 1 :], None)
+        if future is not None and not future.done():
+            future.set_result((headers, payload))
+
+    # Connecting
+
+    async def _connect_patiently(self) -> None:
+        started = reported = time.monotonic()
+        pause, patience = 0.05, self._options.patience
+        while True:
+            try:
+                return await self._connect_any()
+            except (OSError, TimeoutError, ProtocolError) as error:
+                waited = time.monotonic() - started
+                self._give_up_on_unknown_host(error, waited)
+                if patience is not None and waited >= patience:
+                    raise QueueUnavailable(self._unreachable(error)) from error
+                if reported == started or time.monotonic() - reported >= REPORT_SECONDS:
+                    reported = time.monotonic()
+                    log.warning("%s; waiting for it", self._unreachable(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _unreachable(self, error: BaseException) -> str:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, TimeoutError):
+            reason = "no answer"
+        elif "Connect call failed" in reason:
+            reason = "nothing listens there (connection refused)"
+        return f"the queue at {self.address.shown} ({self._options.setting}) cannot be reached: {reason}"
+
+    def _give_up_on_unknown_host(self, error: BaseException, waited: float) -> None:
+        if isinstance(error, socket.gaierror) and waited >= UNKNOWN_HOST_SECONDS:
+            raise ConfigurationError(
+                self._unreachable(error), setting=self._options.setting
+            ) from error
+
+    async def _connect_any(self) -> None:
+        """Connect to the first server of the cluster that takes us, in random order."""
+        hosts = list(self.address.hosts)
+        random.shuffle(hosts)
+        for position, (host, port) in enumerate(hosts):
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    return await self._connect(host, port)
+            except (OSError, TimeoutError, ProtocolError):
+                if position == len(hosts) - 1:
+                    raise
+
+    async def _connect(self, host: str, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._lost = asyncio.Event()
+        _, wire = await loop.create_connection(lambda: Wire(self._on_lost), host, port)
+        try:
+            self.info = await wire.info
+            if self.address.tls or self.info.tls_required:
+                await wire.start_tls(self.address.tls_context(), host)
+            wire.write(b"CONNECT %s\r\n" % msgspec.json.encode(self._introduction()))
+            await wire.ping()
+        except BaseException:
+            wire.abort()
+            self._raise_refusal(wire.last_error)
+            raise
+        wire.on_error = self._server_complained
+        self._wire = wire
+        for sid in self._subscriptions:
+            self._send_subscription(wire, sid)
+        self._connected.set()
+        for callback in self.on_connected:
+            callback()
+
+    def _introduction(self) -> dict[str, Any]:
+        return {
+            "verbose": False,
+            "pedantic": False,
+            "lang": "python-dovetail",
+            "version": "1",
+            "protocol": 1,
+            "headers": True,
+            "no_responders": True,
+            "name": self._options.source,
+            **self.address.sign_in(),
+        }
+
+    def _raise_refusal(self, error: str | None) -> None:
+        if error is None:
+            return
+        if error.lower().startswith(_REFUSALS) and self._keeper is None:
+            raise ConfigurationError(
+                f"the queue at {self.address.shown} refused the user and password or token in "
+                f"{self._options.setting}: {error}",
+                setting=self._options.setting,
+            )
+        raise ProtocolError(error)
+
+    def _server_complained(self, error: str) -> None:
+        log.error("the queue at %s says: %s", self.address.shown, error)
+
+    def _send_subscription(self, wire: Wire, sid: bytes) -> None:
+        subscription = self._subscriptions[sid]
+        wire.callbacks[sid] = subscription.callback
+        words = [b"SUB", subscription.subject, subscription.queue, sid]
+        wire.write(b" ".join(word for word in words if word) + b"\r\n")
+
+    # Staying connected
+
+    def _on_lost(self, error: Exception | None) -> None:
+        self._why = str(error) if error else "closed by the server"
+        self._connected.clear()
+        self._lost.set()
+        self._fail_waiting()
+
+    def _fail_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionLost())
+                future.exception()  # whoever asked may have given up
+
+    async def _keep_connected(self) -> None:
+        while True:
+            await self._watch()
+            log.warning("connection to %s lost: %s; trying again", self.address.shown, self._why)
+            lost = time.monotonic()
+            await self._reconnect()
+            log.warning(
+                "connection to %s regained after %.1f s",
+                self.address.shown,
+                time.monotonic() - lost,
+            )
+
+    async def _watch(self) -> None:
+        """Return when the connection is gone, also where it just does not answer any more."""
+        while True:
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._lost.wait()
+                    return
+            except TimeoutError:
+                if not await self.flush(PING_SECONDS) and self._wire is not None:
+                    self._wire.abort()
+
+    async def _reconnect(self) -> None:
+        pause = 0.02
+        while True:
+            try:
+                return await self._connect_any()
+            except (OSError, TimeoutError, ProtocolError) as error:
+                log.debug("%s", self._unreachable(error))
+            # Jitter, so that many clients do not come back to a restarted server together.
+            await asyncio.sleep(pause * (0.5 + random.random()))
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

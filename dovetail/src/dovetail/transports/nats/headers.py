@@ -1,0 +1,21 @@
+"""Header blocks of NATS messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def parse_headers(block: bytes) -> dict[str, str]:
+    """The fields of a header block; the last one counts where a name stands twice."""
+    fields = {}
+    for line in block.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            fields[name.decode(errors="replace").strip()] = value.decode(errors="replace").strip()
+    return fields
+
+
+def header_block(fields: Mapping[str, str]) -> bytes:
+    """Fields as a header block."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"NATS/1.0\r\n{lines}\r\n".encode()

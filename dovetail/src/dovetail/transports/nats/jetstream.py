@@ -1,0 +1,151 @@
+"""The JetStream API over a client: requests in JSON, errors as exceptions, and header blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dovetail.errors import QueueError, QueueUnavailable
+from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
+from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.live import asking
+
+#: The server's error codes that we act on (server/errors.json of nats-server).
+STREAM_NOT_FOUND = 10059
+STREAM_NAME_IN_USE = 10058
+SUBJECTS_OVERLAP = 10065
+CONSUMER_NOT_FOUND = 10014
+NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)
+#: Full: the stream's limit of bytes or messages, the account's or the server's storage.
+NO_ROOM = (10077, 10023, 10047, 10028, 10002)
+#: The server is not ready to answer yet; asking again helps.
+NOT_READY = (10008, 10009, 10074, 10118)
+
+#: From this version on, one request reads many messages (ADR-31).
+BATCH_GET_VERSION = (2, 11)
+RETRY_SECONDS = 0.1
+
+
+class ApiError(QueueError):
+    """JetStream refused; `code` is its error code."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    """A message read back from a stream."""
+
+    subject: str
+    sequence: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class JetStream:
+    """Requests to `$JS.API`. Each waits for the connection and the server, for `timeout` seconds."""
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+
+    async def call(self, subject: str, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The answer as it is; ApiError where the server refuses, QueueUnavailable where it is silent."""
+        body = msgspec.json.encode(payload) if payload else b""
+        _, answer = await self._ask(f"$JS.API.{subject}", body)
+        reply: dict[str, Any] = msgspec.json.decode(answer)
+        if (error := reply.get("error")) is not None:
+            raise ApiError(
+                error.get("err_code", error.get("code", 0)), error.get("description", "")
+            )
+        return reply
+
+    async def message(self, stream: str, wanted: Mapping[str, Any]) -> StoredMessage | None:
+        """One message by `{"seq": n}`, `{"last_by_subj": s}` or `{"seq": n, "next_by_subj": s}`."""
+        headers, body = await self._ask(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(wanted))
+        return stored_message(headers, body)
+
+    async def messages(self, stream: str, sequences: Sequence[int]) -> list[StoredMessage]:
+        """Those of these sequence numbers that exist, asked for at once."""
+        found = await asyncio.gather(
+            *(self.message(stream, {"seq": number}) for number in sequences)
+        )
+        return [message for message in found if message is not None]
+
+    async def following(
+        self, stream: str, subject: str, sequence: int, most: int
+    ) -> list[StoredMessage]:
+        """Up to `most` messages of a subject or pattern from this sequence on."""
+        wanted = {"seq": sequence, "next_by_subj": subject}
+        if self._client.info.version_numbers >= BATCH_GET_VERSION:
+            return await self._batch(stream, {**wanted, "batch": most})
+        found: list[StoredMessage] = []
+        while len(found) < most and (message := await self.message(stream, wanted)) is not None:
+            found.append(message)
+            wanted["seq"] = message.sequence + 1
+        return found
+
+    async def _batch(self, stream: str, wanted: Mapping[str, Any]) -> list[StoredMessage]:
+        found: list[StoredMessage] = []
+        body = msgspec.json.encode(wanted)
+        async with asking(
+            self._client, f"$JS.API.DIRECT.GET.{stream}", body, self._timeout
+        ) as answers:
+            async for headers, payload in answers:
+                message = stored_message(headers, payload)
+                if message is None:  # the end of the batch, or nothing found
+                    break
+                found.append(message)
+        return found
+
+    async def listed(self, subject: str, key: str) -> list[dict[str, Any]]:
+        """Every page of a list."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = await self.call(subject, {"offset": len(rows)})
+            rows += page.get(key) or []
+            if not page.get(key) or len(rows) >= page.get("total", 0):
+                return rows
+
+    async def _ask(self, subject: str, body: bytes) -> Reply:
+        """Ask until there is an answer: a restarted server has no JetStream for a moment."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                while True:
+                    try:
+                        headers, answer = await self._client.request(subject.encode(), body)
+                    except ConnectionLost:
+                        continue
+                    if not (headers and headers.startswith(NO_RESPONDERS)) and not _not_ready(
+                        answer
+                    ):
+                        return headers, answer
+                    await asyncio.sleep(RETRY_SECONDS)
+        except TimeoutError as error:
+            raise QueueUnavailable(
+                f"the queue at {self._client.address.shown} did not answer within {self._timeout:g} s"
+                " (is JetStream switched on there?)"
+            ) from error
+
+
+def _not_ready(answer: bytes) -> bool:
+    return b'"err_code":100' in answer and any(
+        b'"err_code":%d' % code in answer for code in NOT_READY
+    )
+
+
+def stored_message(headers: bytes | None, body: bytes) -> StoredMessage | None:
+    """A direct get's answer; None where there is no such message."""
+    fields = parse_headers(headers) if headers else {}
+    if "Nats-Sequence" not in fields:
+        return None
+    return StoredMessage(
+        subject=fields.pop("Nats-Subject", ""),
+        sequence=int(fields.pop("Nats-Sequence")),
+        headers=fields,
+        body=body,
+    )

@@ -1,0 +1,66 @@
+"""Where everything lies on JetStream: the names of streams, consumers and subjects.
+
+dovetail-events           every event; kept after it was handled, for groups yet to come
+dovetail-command-…        one work queue for each command, so that the server itself refuses a second group
+dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
+dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<sequence>
+dovetail.replay.…         in dovetail-events: a dead letter handed back to one group
+"""
+
+from __future__ import annotations
+
+from dovetail.delivery import Claim
+
+EVENTS = "dovetail-events"
+DEAD = "dovetail-dead"
+ATTEMPTS = "dovetail-attempts"
+REPLAY = "dovetail.replay"
+
+#: What the events stream takes from the beginning; other subjects are added when they are first used.
+FIRST_SUBJECTS = ("events.>", f"{REPLAY}.>")
+#: Seconds in which a second message with the same id is recognised. JetStream's own default.
+DUPLICATE_WINDOW = 120
+#: Nanoseconds for JetStream.
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+
+
+def escaped(subject: str) -> str:
+    """A subject as one word: names of streams and consumers take no dots and wildcards."""
+    return subject.replace(".", "=").replace("*", "@").replace(">", "+")
+
+
+def unescaped(name: str) -> str:
+    """The subject behind `escaped`."""
+    return name.replace("=", ".").replace("@", "*").replace("+", ">")
+
+
+def command_stream(subject: str) -> str:
+    """The work queue of one command."""
+    return f"dovetail-command-{escaped(subject)}"
+
+
+def stream_of(claim: Claim) -> str:
+    """The stream that holds what is claimed."""
+    return EVENTS if claim.kind == "event" else command_stream(claim.subject)
+
+
+def consumer_of(group: str, subject: str) -> str:
+    """The durable consumer of a group for one subject."""
+    return f"{group}={escaped(subject)}"
+
+
+def split_consumer(name: str) -> tuple[str, str]:
+    """The group and the subject behind a consumer's name."""
+    group, _, subject = name.partition("=")
+    return group, unescaped(subject)
+
+
+def replay_subject(group: str, claimed: str, subject: str) -> str:
+    """Where a dead letter is handed back: only this group's consumer for `claimed` hears it."""
+    return f"{REPLAY}.{group}.{escaped(claimed)}.{subject}"
+
+
+def original_subject(subject: str) -> str:
+    """The subject of a message that may have come by replay."""
+    return subject.split(".", 4)[4] if subject.startswith(f"{REPLAY}.") else subject

@@ -1,0 +1,151 @@
+"""Makes sure that streams and consumers are there. Every call may be repeated, from many processes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dovetail.delivery import Claim
+from dovetail.errors import CommandClaimed, ConfigurationError, QueueUnavailable
+from dovetail.options import QueueOptions
+from dovetail.subjects import matches
+from dovetail.transports.nats import layout
+from dovetail.transports.nats.jetstream import (
+    CONSUMER_NOT_FOUND,
+    NOT_UNIQUE_ON_WORK_QUEUE,
+    STREAM_NAME_IN_USE,
+    STREAM_NOT_FOUND,
+    ApiError,
+    JetStream,
+)
+
+_UPDATE_TRIES = 10
+
+
+class Provision:
+    """Streams and consumers as `layout` has them."""
+
+    def __init__(self, api: JetStream, options: QueueOptions) -> None:
+        self._api = api
+        self._options = options
+
+    async def streams(self) -> None:
+        """The streams that are always there."""
+        await self._stream(
+            layout.EVENTS,
+            list(layout.FIRST_SUBJECTS),
+            max_bytes=self._options.limit_bytes or -1,
+        )
+        await self._stream(layout.DEAD, ["dovetail.dead.>"])
+        await self._stream(
+            layout.ATTEMPTS,
+            ["dovetail.attempts.>"],
+            max_msgs_per_subject=1,
+            discard="old",
+            max_age=30 * layout.DAY,
+        )
+
+    async def events_on(self, subject: str) -> None:
+        """Let the events stream take this subject or pattern too."""
+        for _ in range(_UPDATE_TRIES):
+            try:
+                config = (await self._api.call(f"STREAM.INFO.{layout.EVENTS}"))["config"]
+            except ApiError as error:
+                if error.code != STREAM_NOT_FOUND:
+                    raise
+                await self.streams()
+                continue
+            if any(_covers(have, subject) for have in config["subjects"]):
+                return
+            kept = [have for have in config["subjects"] if not _covers(subject, have)]
+            # Two processes may do this at once, and the later one wins: look again until ours is in.
+            try:
+                await self._api.call(
+                    f"STREAM.UPDATE.{layout.EVENTS}", {**config, "subjects": [*kept, subject]}
+                )
+            except ApiError as error:
+                raise ConfigurationError(
+                    f"the queue cannot keep events on {subject!r}: {error}"
+                ) from error
+        raise QueueUnavailable(f"the queue did not take the subject {subject!r}; try again")
+
+    async def consumer(self, claim: Claim) -> None:
+        """The group's consumer for one subject, with the stream that it reads."""
+        stream, name = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
+        if claim.kind == "command":
+            await self._stream(stream, [claim.subject], retention="workqueue")
+        else:
+            await self.events_on(claim.subject)
+        config = _consumer_config(claim, name)
+        try:
+            known = (await self._api.call(f"CONSUMER.INFO.{stream}.{name}"))["config"]
+            if known["ack_wait"] == config["ack_wait"]:
+                return
+            config = {**known, "ack_wait": config["ack_wait"]}
+        except ApiError as error:
+            if error.code != CONSUMER_NOT_FOUND:
+                raise
+        try:
+            await self._api.call(
+                f"CONSUMER.CREATE.{stream}.{name}",
+                {"stream_name": stream, "config": config, "action": ""},
+            )
+        except ApiError as error:
+            if error.code not in NOT_UNIQUE_ON_WORK_QUEUE:
+                raise
+            owners = await self._api.listed(f"CONSUMER.NAMES.{stream}", "consumers")
+            owner = layout.split_consumer(str(owners[0]))[0] if owners else "another"
+            raise CommandClaimed(claim.subject, owner) from error
+
+    async def _stream(self, name: str, subjects: list[str], **settings: Any) -> None:
+        config: dict[str, Any] = {
+            "name": name,
+            "subjects": subjects,
+            "retention": "limits",
+            "discard": "new",
+            "storage": "file",
+            "num_replicas": self._options.replicas,
+            "duplicate_window": layout.DUPLICATE_WINDOW * layout.SECOND,
+            "allow_direct": True,
+            **settings,
+        }
+        try:
+            await self._api.call(f"STREAM.CREATE.{name}", config)
+        except ApiError as error:
+            # There with other settings: an operator's choice, or subjects that were added since.
+            if error.code != STREAM_NAME_IN_USE:
+                raise ConfigurationError(
+                    f"the queue refused the stream {name!r}: {error}"
+                ) from error
+
+
+def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "durable_name": name,
+        "name": name,
+        "ack_policy": "explicit",
+        "ack_wait": int(claim.lease * layout.SECOND),
+        "deliver_policy": "all" if claim.start == "first" else "new",
+        # What we count ourselves decides when a message is given up, and the server's count is no limit.
+        "max_deliver": -1,
+        # Messages that wait for their next attempt are pending too and must not hold up the others.
+        "max_ack_pending": -1,
+        "max_waiting": 4096,
+    }
+    if claim.kind == "event":
+        config["filter_subjects"] = [
+            claim.subject,
+            layout.replay_subject(claim.group, claim.subject, ">"),
+        ]
+    else:
+        # A work queue takes one consumer for each subject; the filter makes the server check that.
+        config["filter_subject"] = claim.subject
+    return config
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether every subject of the second pattern is one of the first."""
+    if pattern == subject:
+        return True
+    if subject.endswith(">") and not pattern.endswith(">"):
+        return False
+    return matches(pattern, subject.replace("*", "_").replace(">", "_"))

@@ -1,0 +1,124 @@
+"""Publishing to JetStream, each message confirmed, over losses of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from dovetail.delivery import Outgoing
+from dovetail.errors import MessageTooLarge, NoGroup, QueueFull, QueueUnavailable
+from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
+from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
+
+RETRY_SECONDS = 0.05
+#: Kept free below the server's limit, so that a dead letter can carry its reason beside the message.
+HEADROOM_BYTES = 65_536
+
+
+class _Error(msgspec.Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Confirmation(msgspec.Struct):
+    """What JetStream answers to a publish (PubAck)."""
+
+    error: _Error | None = None
+
+
+_confirmation = msgspec.json.Decoder(_Confirmation)
+
+
+class Publisher:
+    """Publishes and waits for JetStream's confirmation.
+
+    `provision` is called with the subject of an event that no stream takes yet.
+    """
+
+    def __init__(
+        self, client: Client, timeout: float, provision: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._provision = provision
+
+    async def publish(self, subject: str, body: bytes, headers: bytes = b"") -> None:
+        """One message to a stream of our own."""
+        outgoing = Outgoing("event", subject, body, "")
+        await self._publish_all([(outgoing, headers)], self._timeout)
+
+    async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """Return when all are confirmed, as Transport.publish has it."""
+        limit = max(
+            self._client.info.max_payload - HEADROOM_BYTES, self._client.info.max_payload // 2
+        )
+        for one in messages:
+            if len(one.body) > limit:
+                raise MessageTooLarge(len(one.body), limit, id=one.id)
+        await self._publish_all([(one, _with_id(one.id)) for one in messages], timeout)
+
+    async def _publish_all(self, rest: list[tuple[Outgoing, bytes]], timeout: float) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                while rest := await self._publish_once(rest):
+                    await asyncio.sleep(RETRY_SECONDS)
+        except TimeoutError as error:
+            self._client.forget_given_up()
+            raise self._unconfirmed(rest[0][0].id, timeout) from error
+
+    def _unconfirmed(self, id: str, timeout: float) -> QueueUnavailable:
+        state = "did not confirm" if self._client.connected else "cannot be reached"
+        return QueueUnavailable(
+            f"the queue at {self._client.address.shown} {state} within {timeout:g} s; "
+            "publishing again under the same id is harmless",
+            id=id,
+        )
+
+    async def _publish_once(
+        self, messages: list[tuple[Outgoing, bytes]]
+    ) -> list[tuple[Outgoing, bytes]]:
+        """Publish them together; returns those to be published again, under the same ids."""
+        wire = await self._client.ready()
+        ask = self._client.ask
+        asked = [ask(wire, one.subject.encode(), one.body, headers) for one, headers in messages]
+        again = []
+        for message, future in zip(messages, asked, strict=True):
+            try:
+                answer = await future
+            except ConnectionLost:
+                again.append(message)
+                continue
+            if not await self._accepted(message[0], answer):
+                again.append(message)
+        return again
+
+    async def _accepted(self, message: Outgoing, answer: Reply) -> bool:
+        """Whether it is on the store; False where it is to be tried again."""
+        headers, body = answer
+        if headers is not None and headers.startswith(NO_RESPONDERS):
+            await self._explain_no_stream(message)
+            return False
+        error = _confirmation.decode(body).error
+        if error is None:
+            return True
+        if error.err_code in NO_ROOM:
+            raise QueueFull(
+                f"the queue's store is full ({error.description}); nothing was accepted",
+                id=message.id,
+            )
+        if error.err_code in NOT_READY or error.code == 503:
+            return False
+        raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)
+
+    async def _explain_no_stream(self, message: Outgoing) -> None:
+        """No stream takes the subject: a command nobody claimed, an event's first time, or a restart."""
+        if message.kind == "command":
+            raise NoGroup(message.subject)
+        await self._provision(message.subject)
+
+
+def _with_id(id: str) -> bytes:
+    return b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % id.encode()

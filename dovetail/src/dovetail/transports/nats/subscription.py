@@ -1,0 +1,328 @@
+"""One member's share in a JetStream consumer: pull, hold, renew, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from dovetail.delivery import Claim, Delivery
+from dovetail.errors import DovetailError
+from dovetail.letters import DeadLetter
+from dovetail.transports.nats import layout
+from dovetail.transports.nats.attempts import Attempts, Count
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.headers import parse_headers
+
+log = logging.getLogger("dovetail.nats")
+
+#: A pull request ends after so long; the server says so, and we ask again.
+PULL_SECONDS = 30
+#: The server says that an idle pull request still stands. Two of them missed: it does not.
+HEARTBEAT_SECONDS = 2
+#: Bytes that one pull request may bring in, so that large messages do not fill the memory.
+PULL_BYTES = 16 * 1024 * 1024
+FIRST_WINDOW = 4
+#: A message that waited longer for its handler than this should rather have gone to another member.
+SLOW_SECONDS = 1.0
+RESTORE_SECONDS = 0.5
+_REPLAYED = layout.REPLAY.encode() + b"."
+
+
+class NatsDelivery(Delivery):
+    """Known by its sequence in the stream; settled by publishing to its reply subject."""
+
+    __slots__ = ("arrived", "count", "reply", "sequence")
+
+    sequence: bytes
+    reply: bytes
+    arrived: float
+    count: Count
+
+    @property
+    def key(self) -> str:
+        """The sequence in the stream."""
+        return self.sequence.decode()
+
+
+class NatsSubscription:
+    """As dovetail.transport.Subscription says.
+
+    `bury` keeps a dead letter under an id that stands for the delivery; `restore` makes the consumer
+    again where it is gone.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        claim: Claim,
+        attempts: Attempts,
+        bury: Callable[[DeadLetter, str], Awaitable[None]],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._claim = claim
+        self._attempts = attempts
+        self._bury = bury
+        self._restore = restore
+        self._loop = asyncio.get_running_loop()
+        self._buffer: deque[NatsDelivery] = deque()
+        #: All that is in our hands: waiting here, or with a handler.
+        self._held: dict[bytes, NatsDelivery] = {}
+        #: Messages that were asked for and have not come.
+        self._asked = 0
+        self._window = min(FIRST_WINDOW, claim.prefetch)
+        self._fetchers: deque[asyncio.Future[None]] = deque()
+        self._heard = self._loop.time()
+        self._stopped = False
+        self._restoring = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._name = f"{layout.stream_of(claim)}.{layout.consumer_of(claim.group, claim.subject)}"
+        self._inbox = client.new_inbox()
+        self._sid = client.subscribe(self._inbox, self._arrived)
+        client.on_connected.append(self._start_over)
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def fetch(self, most: int) -> Sequence[Delivery]:
+        """As Subscription.fetch."""
+        buffer = self._buffer
+        if not buffer:
+            # The handlers are faster than what was asked for: ask for more at once.
+            self._window = min(self._claim.prefetch, self._window * 2)
+        while not buffer:
+            if self._stopped:
+                return ()
+            self._pull()
+            await self._arrival()
+        if self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
+            self._window = max(1, self._window // 2)
+        if most >= len(buffer):
+            taken = list(buffer)
+            buffer.clear()
+            return taken
+        return [buffer.popleft() for _ in range(most)]
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.ack."""
+        held, acks = self._held, []
+        for delivery in cast(Sequence[NatsDelivery], deliveries):
+            if held.pop(delivery.sequence, None) is not None:
+                acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
+        self._client.write(b"".join(acks))
+        self._pull()
+
+    async def retry(self, delivery: Delivery, pause: float) -> None:
+        """As Subscription.retry."""
+        mine = cast(NatsDelivery, delivery)
+        # The note comes first: after a crash between the two the message returns when its lease ends.
+        await self._note(mine, Count(mine.count.failed + 1, mine.count.released))
+        self._settle(mine, b'-NAK {"delay": %d}' % int(pause * layout.SECOND))
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.release."""
+        await asyncio.gather(
+            *(self._release(one) for one in cast(Sequence[NatsDelivery], deliveries))
+        )
+
+    async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
+        """As Subscription.bury."""
+        mine = cast(NatsDelivery, delivery)
+        try:
+            await self._bury(letter, f"{self._name}.{mine.key}")
+        except DovetailError:
+            self._held.pop(mine.sequence, None)
+            raise
+        self._settle(mine, b"+TERM")
+
+    async def stop(self) -> None:
+        """As Subscription.stop."""
+        self._stopped = True
+        for fetcher in self._fetchers:
+            if not fetcher.done():
+                fetcher.set_result(None)
+        # What the server sent before it saw the end of the subscription still arrives, and is released.
+        await self._client.unsubscribe(self._sid)
+        await asyncio.gather(*self._tasks)
+        unfetched = list(self._buffer)
+        self._buffer.clear()
+        await self.release(unfetched)
+
+    async def close(self) -> None:
+        """As Subscription.close."""
+        if not self._stopped:
+            await self.stop()
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._start_over in self._client.on_connected:
+            self._client.on_connected.remove(self._start_over)
+        self._held.clear()
+        if self._client.connected:
+            await self._client.flush(HEARTBEAT_SECONDS)
+
+    # Taking
+
+    async def _arrival(self) -> None:
+        fetcher: asyncio.Future[None] = self._loop.create_future()
+        self._fetchers.append(fetcher)
+        try:
+            await fetcher
+        except asyncio.CancelledError:
+            if fetcher in self._fetchers:
+                self._fetchers.remove(fetcher)
+            elif self._buffer:
+                self._wake_one()
+            raise
+
+    def _wake_one(self) -> None:
+        while self._fetchers:
+            fetcher = self._fetchers.popleft()
+            if not fetcher.done():
+                fetcher.set_result(None)
+                return
+
+    def _pull(self) -> None:
+        """Ask for what there is room for, unless it is too little to be worth a request."""
+        room = self._window - len(self._held) - self._asked
+        if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
+            return
+        self._asked += room
+        request = {
+            "batch": room,
+            "expires": PULL_SECONDS * layout.SECOND,
+            "idle_heartbeat": HEARTBEAT_SECONDS * layout.SECOND,
+            "max_bytes": max(PULL_BYTES, 2 * self._client.info.max_payload),
+        }
+        body = msgspec.json.encode(request)
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._name}".encode()
+        self._client.write(b"PUB %s %s %d\r\n%s\r\n" % (subject, self._inbox, len(body), body))
+
+    def _arrived(self, subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
+        words = reply.split(b".")
+        if len(words) < 9 or words[1] != b"ACK":
+            if headers is not None:
+                self._told(headers)
+            return
+        if self._asked:
+            self._asked -= 1
+        # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…, or two more words before the stream.
+        deliveries, sequence = words[4:6] if len(words) == 9 else words[6:8]
+        if sequence in self._held:
+            # Its lease ended while we hold it: the later delivery is the one to be acked.
+            self._held[sequence].reply = reply
+            return
+        if subject.startswith(_REPLAYED):
+            subject = layout.original_subject(subject.decode()).encode()
+        fields = parse_headers(headers) if headers and _has_fields(headers) else None
+        delivery = NatsDelivery(subject.decode(), payload, fields)
+        delivery.sequence, delivery.reply = sequence, reply
+        delivery.arrived = self._heard = self._loop.time()
+        delivery.count = _NOTHING
+        self._held[sequence] = delivery
+        if deliveries == b"1":
+            self._buffer.append(delivery)
+            if self._fetchers:
+                self._wake_one()
+        else:
+            self._start(self._look_up(delivery, int(deliveries)))
+
+    async def _look_up(self, delivery: NatsDelivery, deliveries: int) -> None:
+        """Find out how the earlier deliveries ended, then hand it over."""
+        try:
+            delivery.count = count = await self._attempts.read(delivery.key)
+        except DovetailError as error:
+            log.warning("message %s is left until its lease ends: %s", delivery.key, error)
+            self._held.pop(delivery.sequence, None)
+            return
+        delivery.attempt = count.failed + 1
+        delivery.lost = max(0, deliveries - 1 - count.failed - count.released)
+        self._buffer.append(delivery)
+        self._wake_one()
+
+    def _told(self, headers: bytes) -> None:
+        """The server ended a pull request, or says that it still stands."""
+        status, fields = headers[9:12], parse_headers(headers)
+        self._heard = self._loop.time()
+        if status == b"100":
+            return
+        self._asked = max(0, self._asked - int(fields.get("Nats-Pending-Messages", self._asked)))
+        if status == b"503" or b"Deleted" in headers.split(b"\r\n", 1)[0]:
+            self._start(self._restore_consumer())
+        elif status == b"409" and not self._asked:
+            # Leadership changes and the like: not at once, or we would ask in a tight loop.
+            self._loop.call_later(RESTORE_SECONDS, self._pull)
+        else:
+            self._pull()
+
+    # Settling
+
+    async def _release(self, delivery: NatsDelivery) -> None:
+        if delivery.sequence not in self._held:
+            return
+        try:
+            await self._note(delivery, Count(delivery.count.failed, delivery.count.released + 1))
+        except DovetailError as error:
+            log.warning("message %s goes back when its lease ends: %s", delivery.key, error)
+        else:
+            self._settle(delivery, b"-NAK")
+
+    async def _note(self, delivery: NatsDelivery, count: Count) -> None:
+        try:
+            await self._attempts.note(delivery.key, count)
+        except DovetailError:
+            self._held.pop(delivery.sequence, None)
+            raise
+
+    def _settle(self, delivery: NatsDelivery, verdict: bytes) -> None:
+        if self._held.pop(delivery.sequence, None) is not None:
+            self._client.write(b"PUB %s %d\r\n%s\r\n" % (delivery.reply, len(verdict), verdict))
+        self._pull()
+
+    # Keeping
+
+    async def _keep(self) -> None:
+        """Renew leases, and notice when a pull request is gone though nobody said so."""
+        while True:
+            await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
+            renewals = [b"PUB %s 4\r\n+WPI\r\n" % held.reply for held in self._held.values()]
+            self._client.write(b"".join(renewals))
+            silence = self._loop.time() - self._heard
+            if self._asked and silence > 2.5 * HEARTBEAT_SECONDS and self._client.connected:
+                await self._restore_consumer()
+            elif not self._asked:
+                self._pull()
+
+    async def _restore_consumer(self) -> None:
+        if self._restoring or self._stopped:
+            return
+        self._restoring = True
+        try:
+            await asyncio.sleep(RESTORE_SECONDS)
+            await self._restore()
+        except DovetailError as error:
+            log.warning("%s cannot be read now, trying again: %s", self._name, error)
+        finally:
+            self._restoring = False
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """After the connection was made again: earlier pull requests are gone."""
+        self._asked = 0
+        self._heard = self._loop.time()
+        self._pull()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+_NOTHING = Count()
+
+
+def _has_fields(headers: bytes) -> bool:
+    """Whether the block holds more than the message's id, which we do not need."""
+    return headers.count(b"\r\n") > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")

@@ -1,0 +1,158 @@
+"""NATS JetStream as a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from dovetail.delivery import Claim, Outgoing
+from dovetail.envelope import Received
+from dovetail.errors import ConfigurationError, DovetailError, MessageTooLarge, QueueUnavailable
+from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.options import QueueOptions
+from dovetail.status import QueueStatus
+from dovetail.transport import Answerer, Subscription
+from dovetail.transports.nats import layout
+from dovetail.transports.nats.address import Address
+from dovetail.transports.nats.attempts import Attempts
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.jetstream import JetStream
+from dovetail.transports.nats.letterbox import Letterbox
+from dovetail.transports.nats.live import asking, listening, serving
+from dovetail.transports.nats.overview import Overview
+from dovetail.transports.nats.provision import Provision
+from dovetail.transports.nats.publisher import Publisher
+from dovetail.transports.nats.subscription import NatsSubscription
+from dovetail.transports.nats.trim import trim
+
+log = logging.getLogger("dovetail.nats")
+
+TRIM_SECONDS = 60
+#: What one API call may take; it outlasts a restart of the server.
+API_SECONDS = 5.0
+OLDEST_SERVER = (2, 10)
+
+
+class NatsTransport:
+    """As dovetail.transport.Transport says."""
+
+    def __init__(self, address: Address, options: QueueOptions) -> None:
+        self._options = options
+        self._client = Client(address, options)
+        self._api = JetStream(self._client, API_SECONDS)
+        self._provision = Provision(self._api, options)
+        self._publisher = Publisher(self._client, options.timeout, self._provision.events_on)
+        self._letterbox = Letterbox(self._api, self._publisher)
+        self._overview = Overview(self._client, self._api, self._letterbox)
+        self._trimmer: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """As Transport.connected."""
+        return self._client.connected
+
+    async def open(self) -> None:
+        """As Transport.open."""
+        await self._client.open()
+        try:
+            if self._client.info.version_numbers < OLDEST_SERVER:
+                raise ConfigurationError(
+                    f"nats-server {self._client.info.version} at {self._client.address.shown} is too old: "
+                    "2.10 or later is needed",
+                    setting=self._options.setting,
+                )
+        except BaseException:
+            await self._client.close()
+            raise
+
+    async def close(self) -> None:
+        """As Transport.close."""
+        if self._trimmer is not None:
+            self._trimmer.cancel()
+            await asyncio.gather(self._trimmer, return_exceptions=True)
+        await self._client.close()
+
+    async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """As Transport.publish."""
+        await self._publisher.publish_all(messages, timeout)
+
+    async def broadcast(self, subject: str, body: bytes) -> None:
+        """As Transport.broadcast."""
+        if len(body) > (limit := self._client.info.max_payload):
+            raise MessageTooLarge(len(body), limit)
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                wire = await self._client.ready()
+        except TimeoutError as error:
+            raise QueueUnavailable(
+                f"the queue at {self._client.address.shown} cannot be reached"
+            ) from error
+        wire.write(b"PUB %s %d\r\n%s\r\n" % (subject.encode(), len(body), body))
+
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+        """As Transport.listen."""
+        return listening(self._client, pattern, API_SECONDS)
+
+    async def claim(self, claim: Claim) -> Subscription:
+        """As Transport.claim."""
+
+        async def restore() -> None:
+            await self._provision.streams()
+            await self._provision.consumer(claim)
+
+        await restore()
+        if self._trimmer is None:
+            self._trimmer = asyncio.create_task(self._trim())
+        attempts = Attempts(
+            self._api,
+            self._publisher,
+            layout.stream_of(claim),
+            layout.consumer_of(claim.group, claim.subject),
+        )
+        return NatsSubscription(self._client, claim, attempts, self._letterbox.keep, restore)
+
+    async def serve(
+        self, subject: str, group: str | None, answer: Answerer
+    ) -> Callable[[], Awaitable[None]]:
+        """As Transport.serve."""
+        stop = serving(self._client, subject, group, answer)
+        await self._client.flush(API_SECONDS)
+        return stop
+
+    @asynccontextmanager
+    async def request(
+        self, subject: str, body: bytes, timeout: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """As Transport.request."""
+        async with asking(self._client, subject, body, timeout) as replies:
+            yield (payload async for _, payload in replies)
+
+    async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
+        """As Transport.dead_letters."""
+        return await self._letterbox.find(wanted)
+
+    async def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """As Transport.replay."""
+        await self._letterbox.replay(letter, body)
+
+    async def drop(self, letter: DeadLetter) -> None:
+        """As Transport.drop."""
+        await self._letterbox.drop(letter)
+
+    async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
+        """As Transport.waiting."""
+        return await self._overview.waiting(subject, group, most)
+
+    async def status(self) -> QueueStatus:
+        """As Transport.status."""
+        return await self._overview.status()
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM_SECONDS)
+            try:
+                await trim(self._api, self._options.keep)
+            except DovetailError as error:
+                log.warning("the history could not be trimmed, trying again in a minute: %s", error)

@@ -1,0 +1,69 @@
+"""Trims the history of events: only below what every group has handled, and then by age.
+
+JetStream's own limit by age would also drop what nobody has handled yet, so it is not used.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dovetail.subjects import matches
+from dovetail.transports.nats import layout
+from dovetail.transports.nats.jetstream import JetStream
+
+#: Above this share of the store's limit, what every group has handled goes whatever its age.
+CROWDED = 0.8
+
+
+async def trim(api: JetStream, keep: timedelta) -> None:
+    """Purge each subject up to where all its groups have come, if that is older than `keep`."""
+    info = await api.call(f"STREAM.INFO.{layout.EVENTS}", {"subjects_filter": ">"})
+    limit = info["config"]["max_bytes"]
+    crowded = 0 < limit * CROWDED < info["state"]["bytes"]
+    newest = (
+        info["state"]["last_seq"] if crowded else await _last_before(api, datetime.now(UTC) - keep)
+    )
+    consumers = await api.listed(f"CONSUMER.LIST.{layout.EVENTS}", "consumers")
+    for subject in info["state"].get("subjects") or {}:
+        floors = [
+            _floor(one, info["state"]["last_seq"]) for one in consumers if _hears(one, subject)
+        ]
+        # Without any group the subject's messages are still waiting for the first.
+        if floors and (upto := min(*floors, newest)) > 0:
+            await api.call(f"STREAM.PURGE.{layout.EVENTS}", {"filter": subject, "seq": upto + 1})
+
+
+def _hears(consumer: dict[str, Any], subject: str) -> bool:
+    config = consumer["config"]
+    filters = config.get("filter_subjects") or [config.get("filter_subject", ">")]
+    return any(matches(one, subject) for one in filters)
+
+
+def _floor(consumer: dict[str, Any], last: int) -> int:
+    """Up to which sequence this group has handled everything that it hears.
+
+    `last` was read before the consumer was: with nothing pending, all up to there is handled.
+    """
+    if not consumer["num_pending"] and not consumer["num_ack_pending"]:
+        return last
+    return int(consumer["ack_floor"]["stream_seq"])
+
+
+async def _last_before(api: JetStream, moment: datetime) -> int:
+    """The last sequence stored before this moment; 0 where there is none.
+
+    A consumer that starts at that time knows it; the server forgets the consumer by itself.
+    """
+    config = {
+        "deliver_policy": "by_start_time",
+        "opt_start_time": moment.isoformat(),
+        "ack_policy": "none",
+        "inactive_threshold": 5 * layout.SECOND,
+        "mem_storage": True,
+        "num_replicas": 1,
+    }
+    made = await api.call(
+        f"CONSUMER.CREATE.{layout.EVENTS}", {"stream_name": layout.EVENTS, "config": config}
+    )
+    return int(made["delivered"]["stream_seq"])
