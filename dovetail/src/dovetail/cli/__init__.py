@@ -1,0 +1,5 @@
+"""The `dovetail` command. A command is imported when it runs, rich when it draws a table."""
+
+from dovetail.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,100 @@
+"""Which dead letters are meant: the options that select them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from dovetail.letters import LetterFilter
+from dovetail.subjects import check_pattern
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_NAMES = ("group", "subject", "reason", "before", "older_than", "most")
+
+
+class Span(click.ParamType[timedelta]):
+    """A length of time: 90s, 30m, 2h, 7d, 1w."""
+
+    name = "span"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """The length of time."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,6})([smhdw])", value)
+        if not found:
+            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h, 7d or 1w.", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment as in ISO 8601, local where it names no offset."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2030-01-31, or '2030-01-31 18:00'.", param, ctx)
+
+
+def filter_options(most: int) -> Callable[[Decorated], Decorated]:
+    """The options that select dead letters; `most` unless the user says otherwise."""
+    options = (
+        click.option("--group", metavar="NAME", help="Of this group."),
+        click.option(
+            "--subject", metavar="PATTERN", help="With this subject; * and > are wildcards."
+        ),
+        click.option(
+            "--reason", metavar="TEXT", help="With this text in the reason, whatever its case."
+        ),
+        click.option("--before", type=Moment(), metavar="TIME", help="Given up before this time."),
+        click.option(
+            "--older-than", type=Span(), metavar="SPAN", help="Given up longer ago: 30m, 2h, 7d."
+        ),
+        click.option(
+            "--most",
+            type=click.IntRange(1),
+            default=most,
+            show_default=True,
+            metavar="N",
+            help="N at most, the newest first.",
+        ),
+    )
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def take_filter(given: dict[str, Any]) -> LetterFilter:
+    """Take what those options gave out of a command's arguments."""
+    fields = {name: given.pop(name) for name in _NAMES}
+    if (older_than := fields.pop("older_than")) is not None:
+        limit = datetime.now(UTC) - older_than
+        fields["before"] = min(fields["before"] or limit, limit)
+    if fields["subject"] is not None:
+        check_pattern(fields["subject"])
+    return LetterFilter(**fields)
+
+
+def is_open(wanted: LetterFilter) -> bool:
+    """Whether it selects all dead letters."""
+    return wanted == LetterFilter(most=wanted.most)

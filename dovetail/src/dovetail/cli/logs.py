@@ -1,0 +1,30 @@
+"""What the library logs, on stderr."""
+
+from __future__ import annotations
+
+import logging
+
+
+def show_warnings() -> None:
+    """Show the library's warnings: that the connection was lost, and that it is back."""
+    logger = logging.getLogger("dovetail")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def show_everything(prefix: str) -> None:
+    """Show what the library and the handlers log, from INFO on, unless they arranged that themselves."""
+    if logging.getLogger().handlers:
+        return
+    library = logging.getLogger("dovetail")
+    for handler in [*library.handlers]:
+        library.removeHandler(handler)
+    library.propagate = True
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"{prefix}%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+    )
