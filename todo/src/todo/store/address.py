@@ -36,7 +36,7 @@ def parse(url: str) -> Address:
     """The address behind a URL; ValueError says what is wrong, without repeating a password."""
     scheme, colon, rest = url.partition(":")
     if not colon or scheme.lower() not in _SCHEMES:
-        what = f"the scheme {scheme!r}" if colon and "@" not in scheme else "no scheme"
+        what = f"the scheme {scheme!r}" if colon else "no scheme"
         raise ValueError(f"has {what}")
     kind, driver = _SCHEMES[scheme.lower()]
     return _sqlite(driver, rest) if kind == "sqlite" else _postgresql(driver, rest)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 #: How long a connection may take to come up, and to be closed politely.
-CONNECT_SECONDS = 1.4
+CONNECT_SECONDS = 1.3
 CLOSE_SECONDS = 0.3
 #: How long a writer waits for another one in SQLite.
 _BUSY_MILLISECONDS = 5000

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
 
 #: How long reading may take, the connection included, so that a page can say in time that it cannot.
-READ_SECONDS = 1.5
+READ_SECONDS = 1.4
 #: How long writing may take: many rows, and other writers before us.
 WRITE_SECONDS = 10.0
 #: Values in one statement; SQLite takes 32,766.
