@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -15,24 +16,29 @@ _GREETING_SECONDS = 1.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.create_server((host, 0)) as server:
+    """A port that nothing listens on at this moment. Raises OSError where the host is not this one's."""
+    with _listen(host, 0) as server:
         return int(server.getsockname()[1])
 
 
 def check_free(host: str, port: int, setting: str) -> None:
     """Raise ConfigurationError, naming the setting, where nothing can listen on this port."""
+    if not 0 <= port <= 65_535:
+        raise ConfigurationError(f"{setting} is {port}; ports go from 0 to 65535", setting=setting)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        socket.create_server(address[:2], family=family).close()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        _listen(host, port).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
         raise ConfigurationError(
-            f"cannot listen on port {port} of {host}: {reason}. Another program may be using it; "
-            f"end that one, or set {setting} to a free port",
+            f"cannot listen on port {port} of {host} ({reason}); "
+            f"end the program that uses it, or set {setting} to a free port",
             setting=setting,
         ) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
 
 
 async def greeting(host: str, port: int) -> dict[str, Any] | None:

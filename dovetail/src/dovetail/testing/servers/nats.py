@@ -53,7 +53,7 @@ class NatsServer(Server):
             f"server_name: {self.name}\n"
             f"listen: {self.host}:{self.port}\n"
             f"http: {self.host}:{self.monitor_port}\n"
-            f"jetstream {{ store_dir: {json.dumps(str(self.folder))}\n{room}\n}}\n"
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder), ensure_ascii=False)}\n{room}\n}}\n"
             f"{self.config}\n"
         )
 
