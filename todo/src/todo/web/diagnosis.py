@@ -1,0 +1,107 @@
+"""What the diagnostics page shows: how queue, database and components are."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+from dovetail import DovetailError, MessageQueue, QueueStatus
+from todo.events import Presence, WhoIsThere
+from todo.settings import Settings
+from todo.store import Store, StoreUnavailable
+from todo.store.address import parse
+
+#: Seconds that the queue and the database have to answer.
+PATIENCE = 1.5
+#: Seconds that components have to answer.
+ROLL_CALL = 0.5
+
+
+@dataclass(frozen=True)
+class QueueHealth:
+    """The queue; `status` is None where it does not answer."""
+
+    connected: bool
+    address: str
+    status: QueueStatus | None
+
+
+@dataclass(frozen=True)
+class DatabaseHealth:
+    """The database; `items` is None where it does not answer."""
+
+    kind: str
+    address: str
+    items: int | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything at one moment."""
+
+    queue: QueueHealth
+    database: DatabaseHealth
+    components: Sequence[Presence]
+    versions: dict[str, str]
+
+
+async def diagnose(queue: MessageQueue, store: Store, settings: Settings) -> Diagnosis:
+    """Ask everyone at once. Takes PATIENCE seconds at most."""
+    status, items, components = await asyncio.gather(
+        _status(queue), _count(store), _roll_call(queue)
+    )
+    shown = status.address if status else without_secrets(settings.queue_url)
+    database = parse(settings.database)
+    kind = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database.kind]
+    return Diagnosis(
+        QueueHealth(queue.connected and status is not None, shown, status),
+        DatabaseHealth(kind, database.shown, items),
+        components,
+        versions(),
+    )
+
+
+def without_secrets(address: str) -> str:
+    """The address without user and password."""
+    return re.sub(r"//.*@", "//", address)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of what is running here."""
+    ours = {name: version(name) for name in ("todo", "dovetail")}
+    return ours | {"Python": platform.python_version()}
+
+
+async def _status(queue: MessageQueue) -> QueueStatus | None:
+    if not queue.connected:
+        return None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await queue.status()
+    except (DovetailError, TimeoutError):
+        return None
+
+
+async def _count(store: Store) -> int | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await store.count()
+    except (StoreUnavailable, TimeoutError):
+        return None
+
+
+async def _roll_call(queue: MessageQueue) -> list[Presence]:
+    if not queue.connected:
+        return []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            answers = (await queue.gather(WhoIsThere(), timeout=ROLL_CALL)).answers
+    except (DovetailError, TimeoutError):
+        return []
+    return sorted(answers, key=lambda one: (one.component, one.host, one.pid))

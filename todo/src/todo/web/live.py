@@ -1,0 +1,174 @@
+"""Keeps open pages up to date: one listener on the queue for all browsers of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from dovetail import MessageQueue, QueueError
+from todo.serving.metrics import Metrics
+
+log = logging.getLogger("todo.web.live")
+
+EVENTS = "events.todo.>"
+#: Seconds between two readings at least, however many events come in.
+PAUSE = 0.25
+#: Seconds until the next reading without any event, while something waits or is unreachable. That is
+#: how pages catch up when ItemSaved is not published.
+SOON = 1.0
+#: The same while all is well; in case an event was missed.
+LATE = 10.0
+#: Seconds after which a silent connection gets a sign of life, so that proxies keep it open.
+HEARTBEAT = 15.0
+
+#: Reads and renders what a view shows; and says whether that is likely to change by itself soon.
+Render = Callable[[str], Awaitable[tuple[str, bool]]]
+
+
+class View:
+    """One thing that pages show, rendered once for all who look at it."""
+
+    def __init__(self) -> None:
+        self.browsers: set[Browser] = set()
+        self.content = ""
+        self.unsettled = False
+
+    def show(self, content: str, unsettled: bool) -> None:
+        """Hand the content to those who have not seen it."""
+        changed = content != self.content
+        self.content, self.unsettled = content, unsettled
+        for browser in self.browsers:
+            if changed or browser.is_new:
+                browser.is_new = False
+                browser.put(content)
+
+
+class Browser:
+    """One open page. What it has not read yet is replaced by what is newer."""
+
+    def __init__(self) -> None:
+        self.is_new = True
+        self._content: str | None = None
+        self._there = asyncio.Event()
+        self._ended = False
+
+    def put(self, content: str) -> None:
+        """Show this next."""
+        self._content = content
+        self._there.set()
+
+    def end(self) -> None:
+        """Let `messages` end."""
+        self._ended = True
+        self._there.set()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """The stream of server-sent events."""
+        while not self._ended:
+            yield await self._next()
+
+    async def _next(self) -> bytes:
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await self._there.wait()
+        except TimeoutError:
+            return b": still here\n\n"
+        self._there.clear()
+        content, self._content = self._content, None
+        return b"" if content is None else as_message(content)
+
+
+class LivePages:
+    """The open pages of this process. It listens and reads only while there are any."""
+
+    def __init__(self, queue: MessageQueue, render: Render, metrics: Metrics) -> None:
+        self._queue = queue
+        self._render = render
+        self._metrics = metrics
+        self._views: dict[str, View] = {}
+        self._changed = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        """Server-sent events for one browser: the view's content now, and whenever it changes."""
+        if self._closed:
+            return
+        browser = Browser()
+        self._enter(name, browser)
+        try:
+            async for message in browser.messages():
+                yield message
+        finally:
+            self._leave(name, browser)
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop; browsers connect again when it is back."""
+        self._closed = True
+        self._end_all()
+
+    def _enter(self, name: str, browser: Browser) -> None:
+        self._views.setdefault(name, View()).browsers.add(browser)
+        self._count()
+        self._changed.set()
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="live pages")
+
+    def _leave(self, name: str, browser: Browser) -> None:
+        view = self._views[name]
+        view.browsers.discard(browser)
+        self._count()
+        if not view.browsers:
+            del self._views[name]
+        if not self._views and self._keeper is not None:
+            self._keeper.cancel()
+            self._keeper = None
+
+    def _count(self) -> None:
+        self._metrics.live_pages = sum(len(view.browsers) for view in self._views.values())
+
+    def _end_all(self) -> None:
+        for view in self._views.values():
+            for browser in view.browsers:
+                browser.end()
+
+    async def _keep(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen())
+                tasks.create_task(self._refresh_always())
+        except* Exception:
+            # Browsers connect again, and that starts afresh.
+            log.exception("keeping pages up to date failed")
+            self._keeper = None
+            self._end_all()
+
+    async def _listen(self) -> None:
+        while True:
+            with suppress(QueueError):
+                async for _ in self._queue.listen(EVENTS):
+                    self._changed.set()
+            await asyncio.sleep(SOON)
+
+    async def _refresh_always(self) -> None:
+        while True:
+            self._changed.clear()
+            await self._refresh()
+            await asyncio.sleep(PAUSE)
+            unsettled = any(view.unsettled for view in self._views.values())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOON if unsettled else LATE):
+                    await self._changed.wait()
+
+    async def _refresh(self) -> None:
+        for name, view in list(self._views.items()):
+            view.show(*await self._render(name))
+
+
+def as_message(content: str) -> bytes:
+    """One server-sent event. Its lines are those that the format knows, and no others."""
+    lines = re.split(r"\r\n|\r|\n", content)
+    return "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
