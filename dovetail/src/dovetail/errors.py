@@ -83,7 +83,9 @@ class NoGroup(DovetailError):
     """No group has ever claimed this command. Nothing was accepted."""
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"no group handles the command {subject!r}; start its worker once, then send")
+        super().__init__(
+            f"no group handles the command {subject!r}; start its worker once, then send"
+        )
         self.subject = subject
 
 
@@ -111,7 +113,9 @@ class DeadLetterNotFound(DovetailError):
     """No dead letter has this id."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(f"no dead letter has the id {id!r}; `dovetail dead list` shows what there is")
+        super().__init__(
+            f"no dead letter has the id {id!r}; `dovetail dead list` shows what there is"
+        )
         self.id = id
 
 

@@ -1,4 +1,4 @@
-"""Scatter–gather: collecting answers, and knowing why to stop (as NATS ADR-47 has it)."""
+"""Scatter and gather: collecting answers, and knowing why to stop (as NATS ADR-47 has it)."""
 
 from __future__ import annotations
 

@@ -111,7 +111,11 @@ class Group:
         return register
 
     def _add(
-        self, function: Callable[..., Awaitable[Any]], message: type[Message] | str, batch: int, every: bool
+        self,
+        function: Callable[..., Awaitable[Any]],
+        message: type[Message] | str,
+        batch: int,
+        every: bool,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
             raise ConfigurationError(f"{function!r} is not an async function")

@@ -45,10 +45,7 @@ class Message(msgspec.Struct, frozen=True, metaclass=MessageType):
             subject: str = ...,
             frozen: bool = ...,
             kw_only: bool = ...,
-            omit_defaults: bool = ...,
-            forbid_unknown_fields: bool = ...,
-            rename: Any = ...,
-            tag: Any = ...,
+            **config: Any,
         ) -> None: ...
 
 
@@ -69,7 +66,9 @@ def subject_of(message: type[Message] | Message) -> str:
     if subject := message.__subject__:
         return subject
     name = message.__name__ if isinstance(message, type) else type(message).__name__
-    raise ConfigurationError(f"{name} has no subject: write `class {name}(Event, subject='events.…')`")
+    raise ConfigurationError(
+        f"{name} has no subject: write `class {name}(Event, subject='events.…')`"
+    )
 
 
 def answer_type(request: type[Request[Any]]) -> Any:

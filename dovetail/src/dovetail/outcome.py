@@ -49,11 +49,13 @@ def caused(
                 f"{handler.function.__qualname__} returned {type(message).__name__}; "
                 "a handler returns Events, Commands or None"
             )
-        id = derived_id(envelope.id or key, f"{group}/{handler.subject}", index)
+        message_id = derived_id(envelope.id or key, f"{group}/{handler.subject}", index)
         subject = subject_of(message)
         kind = "event" if isinstance(message, Event) else "command"
-        body = encode(message, id=id, source=source, type=subject, traceparent=envelope.traceparent)
-        outgoing.append(Outgoing(kind, subject, body, id))  # type: ignore[arg-type]
+        body = encode(
+            message, id=message_id, source=source, type=subject, traceparent=envelope.traceparent
+        )
+        outgoing.append(Outgoing(kind, subject, body, message_id))  # type: ignore[arg-type]
     return outgoing
 
 

@@ -48,7 +48,10 @@ class MessageQueue:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.transport.close()
 
@@ -63,14 +66,16 @@ class MessageQueue:
         With `durable=False` it goes only to those who listen now, at most once. After QueueUnavailable
         it is harmless to publish again under the same id, which the error carries.
         """
-        id = id or new_id()
+        message_id = id or new_id()
         subject = subject_of(event)
-        body = encode(event, id=id, source=self.options.source, type=subject)
+        body = encode(event, id=message_id, source=self.options.source, type=subject)
         if durable:
-            await self.transport.publish((Outgoing("event", subject, body, id),), self.options.timeout)
+            await self.transport.publish(
+                (Outgoing("event", subject, body, message_id),), self.options.timeout
+            )
         else:
             await self.transport.broadcast(subject, body)
-        return id
+        return message_id
 
     async def publish_many(self, events: Sequence[Event]) -> list[str]:
         """Publish events together; returns their ids once the queue has all of them."""
@@ -78,7 +83,9 @@ class MessageQueue:
         await self.transport.publish(outgoing, self.options.timeout)
         return [one.id for one in outgoing]
 
-    async def publish_raw(self, subject: str, body: bytes, *, durable: bool = True, id: str | None = None) -> None:
+    async def publish_raw(
+        self, subject: str, body: bytes, *, durable: bool = True, id: str | None = None
+    ) -> None:
         """Publish bytes as they are: for tools, and for what is encoded elsewhere."""
         check_subject(subject)
         if durable:
@@ -133,7 +140,9 @@ class MessageQueue:
             async for event in events:
                 yield event
 
-    async def waiting(self, what: str | type[Event], group: str, *, most: int = 100) -> list[Received]:
+    async def waiting(
+        self, what: str | type[Event], group: str, *, most: int = 100
+    ) -> list[Received]:
         """Up to `most` of the oldest events that a group has yet to handle, without taking them.
 
         Ones handled out of turn may be among them. The group need not exist.
@@ -145,12 +154,21 @@ class MessageQueue:
         """What is stored, and how far each group has come."""
         return await self.transport.status()
 
-    def _outgoing(self, kind: Literal["event", "command"], message: Event | Command, id: str | None = None) -> Outgoing:
-        id = id or new_id()
+    def _outgoing(
+        self, kind: Literal["event", "command"], message: Event | Command, id: str | None = None
+    ) -> Outgoing:
+        message_id = id or new_id()
         subject = subject_of(message)
-        return Outgoing(kind, subject, encode(message, id=id, source=self.options.source, type=subject), id)
+        return Outgoing(
+            kind,
+            subject,
+            encode(message, id=message_id, source=self.options.source, type=subject),
+            message_id,
+        )
 
-    async def _ask(self, request: Request[Answer], timeout: float) -> AsyncGenerator[tuple[Answer, str | None]]:
+    async def _ask(
+        self, request: Request[Answer], timeout: float
+    ) -> AsyncGenerator[tuple[Answer, str | None]]:
         """Answers as they come, each with None or with what the handler said when it raised."""
         subject = subject_of(request)
         kind = type(request)

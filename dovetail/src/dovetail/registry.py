@@ -17,7 +17,7 @@ _SCHEMES = {
     "memory": ("dovetail.transports.memory", "from_url"),
     "nats": ("dovetail.transports.nats", "from_url"),
     "tls": ("dovetail.transports.nats", "from_url"),
-    "embedded": ("dovetail.transports.nats", "from_embedded_url"),
+    "embedded": ("dovetail.transports.nats.embedded", "from_url"),
 }
 
 
@@ -28,7 +28,8 @@ def make_transport(url: str, options: QueueOptions) -> Transport:
         known = ", ".join(f"{name}:" for name in _SCHEMES)
         shown = f"the scheme {scheme!r}" if scheme else "no scheme"
         raise ConfigurationError(
-            f"{options.setting} has {shown}; it must begin with one of {known}", setting=options.setting
+            f"{options.setting} has {shown}; it must begin with one of {known}",
+            setting=options.setting,
         )
     module, function = _SCHEMES[scheme]
     transport: Transport = getattr(importlib.import_module(module), function)(url, options)

@@ -85,7 +85,7 @@ class Runner:
                 else:
                     result = await call(envelope.data)
                 outgoing = [] if result is None else self._caused(result, delivery, envelope)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - handlers raise anything
                 await self._settle(handled)
                 await self._recover(delivery, error)
                 continue
@@ -111,7 +111,7 @@ class Runner:
                 outgoing = self._caused(
                     await self._call([(delivery, envelope)]), delivery, envelope
                 )
-            except Exception as another:
+            except Exception as another:  # noqa: BLE001 - handlers raise anything
                 error = another
                 continue
             self._gate.worked()
@@ -137,7 +137,7 @@ class Runner:
             handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
         except Stopping:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handlers raise anything
             if len(in_hand) == 1:
                 await self._failures.handle(in_hand[0][0], error)
                 return
@@ -160,13 +160,13 @@ class Runner:
                 return result
 
     def _aligned(self, in_hand: list[_InHand], result: Any) -> list[_Handled]:
-        """What a batch handler returned, message by message: only so are the ids the same next time."""
+        """What a batch handler returned, message by message: so the ids are the same next time."""
         if result is None:
             return [(delivery, []) for delivery, _ in in_hand]
         if not isinstance(result, (list, tuple)) or len(result) != len(in_hand):
             raise TypeError(
-                f"{self._handler.function.__qualname__} must return None, or a list with one entry for each of "
-                f"the {len(in_hand)} messages: a message, a list of messages, or None"
+                f"{self._handler.function.__qualname__} must return None, or a list with one entry for "
+                f"each of the {len(in_hand)} messages: a message, a list of messages, or None"
             )
         return [
             (delivery, self._caused(one, delivery, envelope))

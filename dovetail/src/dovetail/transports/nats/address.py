@@ -61,9 +61,9 @@ def _host(text: str, setting: str) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port or DEFAULT_PORT
-    except ValueError:
-        host = None
-    if not host or parts.path:
+    except ValueError:  # a port that is no number, or an address in brackets that is none
+        host, port = None, 0
+    if not host or not text.lower().startswith((host, "[")) or "/" in text:
         raise ConfigurationError(
             f"{setting} has no usable host and port; it must look like nats://localhost:4222",
             setting=setting,

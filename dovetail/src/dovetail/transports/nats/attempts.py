@@ -1,8 +1,8 @@
 """Counts failed attempts on the queue itself.
 
-The server counts deliveries, but not every delivery is an attempt: what was prefetched and given back, or
-was in the hands of a killed worker, was never tried. So each failure is noted in a stream that keeps the last note for
-each message, and only a message that is delivered again is looked up.
+The server counts deliveries, but not every delivery is an attempt: what was prefetched and given back,
+or was in the hands of a killed worker, was never tried. So each failure is noted in a stream that keeps
+the last note for each message, and only a message that is delivered again is looked up.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ PING_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 2.0
 #: A host name that cannot be resolved for so long is a mistake rather than a machine yet to start.
 UNKNOWN_HOST_SECONDS = 10.0
+#: How late a time-out may be noticed.
+SWEEP_SECONDS = 0.1
 #: Seconds between two lines that say that we still wait.
 REPORT_SECONDS = 5.0
 
@@ -57,14 +59,17 @@ class Client:
         self.info = ServerInfo()
         self.on_connected: list[Callable[[], None]] = []
         self._options = options
+        self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         self._subscriptions: dict[bytes, _Subscription] = {}
         self._last_sid = 0
         self._inbox = b"_INBOX." + secrets.token_hex(8).encode()
         self._last_token = 0
-        self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
+        #: What is asked, with the time of the event loop at which we give up.
+        self._waiting: dict[bytes, tuple[asyncio.Future[Reply], float]] = {}
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
         self._lost: asyncio.Event = asyncio.Event()
         self._why = ""
         self._closing = False
@@ -79,28 +84,35 @@ class Client:
         self.subscribe(self._inbox + b".*", self._answered)
         await self._connect_patiently()
         self._keeper = asyncio.create_task(self._keep_connected())
+        self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
         """Let the server see what was written, then disconnect."""
         self._closing = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for task in (self._keeper, self._sweeper):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if self._wire is not None:
             await self.flush(CONNECT_SECONDS)
             self._wire.close()
         self._connected.clear()
         self._fail_waiting()
 
-    async def ready(self) -> Wire:
-        """The wire, as soon as there is one that takes more."""
-        while True:
-            await self._connected.wait()
-            wire = self._wire
-            assert wire is not None
-            if not wire.blocked:
-                return wire
-            await wire.writable()
+    @property
+    def open_wire(self) -> Wire | None:
+        """The wire, where there is one that takes more at this moment."""
+        wire = self._wire
+        return None if wire is None or wire.closed or wire.blocked or not self.connected else wire
+
+    async def ready(self, deadline: float | None = None) -> Wire:
+        """The wire, as soon as there is one that takes more; TimeoutError at the deadline."""
+        async with asyncio.timeout_at(deadline):
+            while (wire := self.open_wire) is None:
+                await self._connected.wait()
+                if self._wire is not None:
+                    await self._wire.writable()
+        return wire
 
     async def flush(self, timeout: float) -> bool:
         """Whether the server has seen all that was written before, within `timeout` seconds."""
@@ -139,12 +151,12 @@ class Client:
             self._wire.write(data)
 
     def ask(
-        self, wire: Wire, subject: bytes, payload: bytes, headers: bytes = b""
+        self, wire: Wire, subject: bytes, payload: bytes, headers: bytes, deadline: float
     ) -> asyncio.Future[Reply]:
-        """Send a request, and return the future of its first answer (ConnectionLost may end it)."""
+        """Send a request; the future of its first answer may end in ConnectionLost or TimeoutError."""
         token = self._new_token()
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = future
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting[token] = future, deadline
         reply = b"%s.%s" % (self._inbox, token)
         if headers:
             size = len(headers)
@@ -156,20 +168,9 @@ class Client:
             wire.write(b"PUB %s %s %d\r\n%s\r\n" % (subject, reply, len(payload), payload))
         return future
 
-    async def request(self, subject: bytes, payload: bytes, headers: bytes = b"") -> Reply:
-        """The first answer; ConnectionLost if the connection ends before. Bound it by a time limit."""
-        future = self.ask(await self.ready(), subject, payload, headers)
-        try:
-            return await future
-        finally:
-            if future.cancelled():
-                self.forget_given_up()
-
-    def forget_given_up(self) -> None:
-        """Let go of the answers that nobody waits for any more."""
-        self._waiting = {
-            token: future for token, future in self._waiting.items() if not future.done()
-        }
+    async def request(self, subject: bytes, payload: bytes, deadline: float) -> Reply:
+        """The first answer; ConnectionLost if the connection ends before, TimeoutError at the deadline."""
+        return await self.ask(await self.ready(deadline), subject, payload, b"", deadline)
 
     def new_inbox(self) -> bytes:
         """A subject of our own that nobody else has."""
@@ -182,9 +183,9 @@ class Client:
     def _answered(
         self, subject: bytes, reply: bytes, headers: bytes | None, payload: bytes
     ) -> None:
-        future = self._waiting.pop(subject[len(self._inbox) + 1 :], None)
-        if future is not None and not future.done():
-            future.set_result((headers, payload))
+        waiting = self._waiting.pop(subject[len(self._inbox) + 1 :], None)
+        if waiting is not None and not waiting[0].done():
+            waiting[0].set_result((headers, payload))
 
     # Connecting
 
@@ -226,15 +227,15 @@ class Client:
         for position, (host, port) in enumerate(hosts):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    return await self._connect(host, port)
+                    await self._connect(host, port)
+                    return
             except (OSError, TimeoutError, ProtocolError):
                 if position == len(hosts) - 1:
                     raise
 
     async def _connect(self, host: str, port: int) -> None:
-        loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
-        _, wire = await loop.create_connection(lambda: Wire(self._on_lost), host, port)
+        _, wire = await self._loop.create_connection(lambda: Wire(self._on_lost), host, port)
         try:
             self.info = await wire.info
             if self.address.tls or self.info.tls_required:
@@ -296,10 +297,17 @@ class Client:
 
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionLost())
-                future.exception()  # whoever asked may have given up
+        for future, _ in waiting.values():
+            _fail(future, ConnectionLost())
+
+    async def _sweep(self) -> None:
+        """End what nobody answers in time: one timer for all is cheaper than one for each."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = self._loop.time()
+            late = [token for token, (_, deadline) in self._waiting.items() if deadline <= now]
+            for token in late:
+                _fail(self._waiting.pop(token)[0], TimeoutError())
 
     async def _keep_connected(self) -> None:
         while True:
@@ -334,3 +342,9 @@ class Client:
             # Jitter, so that many clients do not come back to a restarted server together.
             await asyncio.sleep(pause * (0.5 + random.random()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _fail(future: asyncio.Future[Reply], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # whoever asked may have given up

@@ -113,23 +113,28 @@ class JetStream:
 
     async def _ask(self, subject: str, body: bytes) -> Reply:
         """Ask until there is an answer: a restarted server has no JetStream for a moment."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 while True:
-                    try:
-                        headers, answer = await self._client.request(subject.encode(), body)
-                    except ConnectionLost:
-                        continue
-                    if not (headers and headers.startswith(NO_RESPONDERS)) and not _not_ready(
-                        answer
-                    ):
-                        return headers, answer
+                    answer = await self._ask_once(subject.encode(), body, deadline)
+                    if answer is not None:
+                        return answer
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
             raise QueueUnavailable(
                 f"the queue at {self._client.address.shown} did not answer within {self._timeout:g} s"
                 " (is JetStream switched on there?)"
             ) from error
+
+    async def _ask_once(self, subject: bytes, body: bytes, deadline: float) -> Reply | None:
+        try:
+            headers, answer = await self._client.request(subject, body, deadline)
+        except ConnectionLost:
+            return None
+        if _not_ready(answer) or (headers and headers.startswith(NO_RESPONDERS)):
+            return None
+        return headers, answer
 
 
 def _not_ready(answer: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Makes sure that streams and consumers are there. Every call may be repeated, from many processes at once."""
+"""Makes sure that streams and consumers are there. Calls may be repeated, from many processes at once."""
 
 from __future__ import annotations
 

@@ -29,6 +29,9 @@ class _Confirmation(msgspec.Struct):
     error: _Error | None = None
 
 
+#: A message with its header block.
+_Addressed = tuple[Outgoing, bytes]
+
 _confirmation = msgspec.json.Decoder(_Confirmation)
 
 
@@ -42,6 +45,7 @@ class Publisher:
         self, client: Client, timeout: float, provision: Callable[[str], Awaitable[None]]
     ) -> None:
         self._client = client
+        self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._provision = provision
 
@@ -60,16 +64,17 @@ class Publisher:
                 raise MessageTooLarge(len(one.body), limit, id=one.id)
         await self._publish_all([(one, _with_id(one.id)) for one in messages], timeout)
 
-    async def _publish_all(self, rest: list[tuple[Outgoing, bytes]], timeout: float) -> None:
+    async def _publish_all(self, rest: list[_Addressed], timeout: float) -> None:
+        deadline = self._loop.time() + timeout
+        first = rest[0][0].id if rest else None
         try:
-            async with asyncio.timeout(timeout):
-                while rest := await self._publish_once(rest):
+            while rest := await self._publish_once(rest, deadline):
+                async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
-            self._client.forget_given_up()
-            raise self._unconfirmed(rest[0][0].id, timeout) from error
+            raise self._unconfirmed(first, timeout) from error
 
-    def _unconfirmed(self, id: str, timeout: float) -> QueueUnavailable:
+    def _unconfirmed(self, id: str | None, timeout: float) -> QueueUnavailable:
         state = "did not confirm" if self._client.connected else "cannot be reached"
         return QueueUnavailable(
             f"the queue at {self._client.address.shown} {state} within {timeout:g} s; "
@@ -77,13 +82,14 @@ class Publisher:
             id=id,
         )
 
-    async def _publish_once(
-        self, messages: list[tuple[Outgoing, bytes]]
-    ) -> list[tuple[Outgoing, bytes]]:
+    async def _publish_once(self, messages: list[_Addressed], deadline: float) -> list[_Addressed]:
         """Publish them together; returns those to be published again, under the same ids."""
-        wire = await self._client.ready()
+        wire = self._client.open_wire or await self._client.ready(deadline)
         ask = self._client.ask
-        asked = [ask(wire, one.subject.encode(), one.body, headers) for one, headers in messages]
+        asked = [
+            ask(wire, one.subject.encode(), one.body, headers, deadline)
+            for one, headers in messages
+        ]
         again = []
         for message, future in zip(messages, asked, strict=True):
             try:
@@ -91,7 +97,8 @@ class Publisher:
             except ConnectionLost:
                 again.append(message)
                 continue
-            if not await self._accepted(message[0], answer):
+            plain = answer[0] is None and b'"error"' not in answer[1]
+            if not plain and not await self._accepted(message[0], answer):
                 again.append(message)
         return again
 

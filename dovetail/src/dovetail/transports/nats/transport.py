@@ -57,15 +57,18 @@ class NatsTransport:
         """As Transport.open."""
         await self._client.open()
         try:
-            if self._client.info.version_numbers < OLDEST_SERVER:
-                raise ConfigurationError(
-                    f"nats-server {self._client.info.version} at {self._client.address.shown} is too old: "
-                    "2.10 or later is needed",
-                    setting=self._options.setting,
-                )
+            self._check_version()
         except BaseException:
             await self._client.close()
             raise
+
+    def _check_version(self) -> None:
+        if self._client.info.version_numbers < OLDEST_SERVER:
+            raise ConfigurationError(
+                f"nats-server {self._client.info.version} at {self._client.address.shown} is too old: "
+                "2.10 or later is needed",
+                setting=self._options.setting,
+            )
 
     async def close(self) -> None:
         """As Transport.close."""

@@ -17,6 +17,7 @@ import msgspec
 OnMessage = Callable[[bytes, bytes, bytes | None, bytes], None]
 
 _MSG, _HMSG, _PING_OR_PONG, _ERR, _INFO = b"MHP-I"
+_MESSAGES = (_MSG, _HMSG)
 
 
 class ServerInfo(msgspec.Struct):
@@ -76,7 +77,8 @@ class Wire(asyncio.Protocol):
         self.closed = True
         self._resume.set()
         lost = ConnectionResetError(self.last_error or str(exc or "closed by the server"))
-        for future in (*self._pongs, self.info):
+        waiting: list[asyncio.Future[Any]] = [*self._pongs, self.info]
+        for future in waiting:
             if not future.done():
                 future.set_exception(lost)
                 future.exception()  # nobody need be waiting
@@ -166,7 +168,7 @@ class Wire(asyncio.Protocol):
                 self._wanted = 0
                 return position
             first = data[position]
-            if first == _MSG or first == _HMSG:
+            if first in _MESSAGES:
                 words = data[position:line_end].split(b" ")
                 start = line_end + 2
                 stop = start + int(words[-1])

@@ -1,0 +1,50 @@
+"""Hands what a connection's callback brings to one reader, without holding the connection up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+
+log = logging.getLogger("dovetail")
+
+#: Messages that a reader may be behind before it loses the oldest.
+MOST_BEHIND = 10_000
+
+
+class Mailbox(Generic[Item]):
+    """Unbounded in time, bounded in size: iterate over it; the oldest goes where there is no room."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._items: deque[Item] = deque(maxlen=MOST_BEHIND)
+        self._there = asyncio.Event()
+        self._missed = 0
+
+    def put(self, item: Item) -> None:
+        """Add one, without waiting."""
+        if len(self._items) == MOST_BEHIND:
+            self._missed += 1
+            if self._missed % MOST_BEHIND == 1:
+                log.warning(
+                    "a listener on %s is too slow: it missed %d messages", self._name, self._missed
+                )
+        self._items.append(item)
+        self._there.set()
+
+    async def get(self, deadline: float | None = None) -> Item:
+        """The oldest; TimeoutError when there is none by the deadline, a time of the event loop."""
+        async with asyncio.timeout_at(deadline):
+            return await anext(self)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        while not self._items:
+            self._there.clear()
+            await self._there.wait()
+        return self._items.popleft()

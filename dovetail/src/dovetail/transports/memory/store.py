@@ -1,0 +1,230 @@
+"""What a queue holds: messages by subject, how far each group is, and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+
+from dovetail.delivery import Claim, Outgoing
+from dovetail.errors import CommandClaimed, NoGroup, QueueFull
+from dovetail.letters import DeadLetter
+from dovetail.subjects import matches
+
+#: How many ids of published messages are remembered, to keep one copy of each.
+REMEMBERED_IDS = 100_000
+
+
+@dataclass
+class Stored:
+    """One message on the store."""
+
+    sequence: int
+    subject: str
+    body: bytes
+    headers: Mapping[str, str] | None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Held:
+    """A message in a member's hands, until the lease ends."""
+
+    message: Stored
+    attempt: int
+    lost: int
+    lease_ends: float
+    member: int
+
+
+@dataclass(order=True)
+class _Due:
+    """A message that may be delivered from `at` on, in the order of the store."""
+
+    at: float
+    sequence: int
+    message: Stored = field(compare=False)
+    attempt: int = field(compare=False, default=1)
+    lost: int = field(compare=False, default=0)
+
+
+class Backlog:
+    """What one group has yet to handle of one subject or pattern. Times are those of time.monotonic."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.held: dict[int, Held] = {}
+        self._ready: list[_Due] = []
+        self._delayed: list[_Due] = []
+        self.arrived = asyncio.Event()
+
+    def add(self, message: Stored, *, delay: float = 0, attempt: int = 1, lost: int = 0) -> None:
+        """One more to be handled, after `delay` seconds."""
+        if delay > 0:
+            heapq.heappush(
+                self._delayed,
+                _Due(time.monotonic() + delay, message.sequence, message, attempt, lost),
+            )
+        else:
+            heapq.heappush(self._ready, _Due(0, message.sequence, message, attempt, lost))
+        self.arrived.set()
+
+    def take(self, member: int, most: int) -> list[Held]:
+        """Up to `most` messages into this member's hands, oldest first."""
+        now = time.monotonic()
+        self._end_leases(now)
+        while self._delayed and self._delayed[0].at <= now:
+            due = heapq.heappop(self._delayed)
+            due.at = 0
+            heapq.heappush(self._ready, due)
+        taken: list[Held] = []
+        while self._ready and len(taken) < most:
+            due = heapq.heappop(self._ready)
+            held = Held(due.message, due.attempt, due.lost, now + self.claim.lease, member)
+            self.held[due.sequence] = held
+            taken.append(held)
+        return taken
+
+    def next_change(self) -> float | None:
+        """Seconds until a delay or a lease ends; None where nothing waits for a time."""
+        times = [held.lease_ends for held in self.held.values()]
+        if self._delayed:
+            times.append(self._delayed[0].at)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def settle(self, sequence: int, member: int) -> Held | None:
+        """Take it out of this member's hands; None where it is not there (any more)."""
+        held = self.held.get(sequence)
+        if held is None or held.member != member:
+            return None
+        return self.held.pop(sequence)
+
+    def renew(self, member: int) -> None:
+        """Every lease of this member begins anew."""
+        ends = time.monotonic() + self.claim.lease
+        for held in self.held.values():
+            if held.member == member:
+                held.lease_ends = ends
+
+    @property
+    def waiting(self) -> int:
+        """Messages that nobody has."""
+        return len(self._ready)
+
+    @property
+    def in_hand(self) -> int:
+        """Messages that a member has, or that wait for their next attempt."""
+        return len(self.held) + len(self._delayed)
+
+    def unhandled(self) -> Iterator[Stored]:
+        """All of them, oldest first."""
+        dues = [*self._ready, *self._delayed]
+        messages = [due.message for due in dues] + [held.message for held in self.held.values()]
+        return iter(sorted(messages, key=lambda message: message.sequence))
+
+    def _end_leases(self, now: float) -> None:
+        for sequence, held in list(self.held.items()):
+            if held.lease_ends <= now:
+                del self.held[sequence]
+                self.add(held.message, attempt=held.attempt, lost=held.lost + 1)
+
+
+class Store:
+    """Everything that one memory queue holds."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.history: OrderedDict[int, Stored] = OrderedDict()
+        self.backlogs: dict[tuple[str, str], Backlog] = {}
+        self.letters: dict[int, DeadLetter] = {}
+        self.listeners: dict[
+            object, tuple[str, Callable[[str, bytes, Mapping[str, str] | None], None]]
+        ] = {}
+        self.servers: dict[
+            object, tuple[str, str | None, Callable[[bytes, Callable[[bytes], None]], None]]
+        ] = {}
+        self.bytes = 0
+        self._sequence = count(1)
+        self._letter = count(1)
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, message: Outgoing, limit: int | None) -> None:
+        """Accept a message: once for each id."""
+        if message.id in self._ids:
+            return
+        if message.kind == "command" and not any(
+            backlog.claim.kind == "command" and subject == message.subject
+            for (_, subject), backlog in self.backlogs.items()
+        ):
+            raise NoGroup(message.subject)
+        if limit is not None and self.bytes + len(message.body) > limit:
+            raise QueueFull(
+                f"the queue's store is full ({limit} bytes); nothing was accepted", id=message.id
+            )
+        self._ids[message.id] = None
+        if len(self._ids) > REMEMBERED_IDS:
+            self._ids.popitem(last=False)
+        stored = Stored(next(self._sequence), message.subject, message.body, None)
+        if message.kind == "event":
+            self.history[stored.sequence] = stored
+            self.bytes += len(stored.body)
+        for backlog in self.backlogs.values():
+            if backlog.claim.kind == message.kind and matches(
+                backlog.claim.subject, message.subject
+            ):
+                backlog.add(stored)
+        self.broadcast(message.subject, message.body)
+
+    def broadcast(self, subject: str, body: bytes) -> None:
+        """To whoever listens now."""
+        for pattern, callback in list(self.listeners.values()):
+            if matches(pattern, subject):
+                callback(subject, body, None)
+
+    def claim(self, claim: Claim) -> Backlog:
+        """The group's backlog; the first member, ever, founds it."""
+        key = (claim.group, claim.subject)
+        if claim.kind == "command":
+            for group, subject in self.backlogs:
+                if subject == claim.subject and group != claim.group:
+                    raise CommandClaimed(subject, group)
+        if key not in self.backlogs:
+            self.backlogs[key] = backlog = Backlog(claim)
+            if claim.start == "first" and claim.kind == "event":
+                for stored in self.history.values():
+                    if matches(claim.subject, stored.subject):
+                        backlog.add(stored)
+        return self.backlogs[key]
+
+    def keep(self, letter: DeadLetter) -> int:
+        """The number under which the letter is kept."""
+        number = next(self._letter)
+        self.letters[number] = letter
+        return number
+
+    def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """Hand the body to the letter's group."""
+        backlog = self.backlogs[letter.group, letter.claimed]
+        backlog.add(Stored(next(self._sequence), letter.subject, body, letter.headers))
+
+    def trim(self, before: datetime) -> None:
+        """Drop the history that is older than this and that every group has handled."""
+        busy = {
+            message.sequence
+            for backlog in self.backlogs.values()
+            for message in backlog.unhandled()
+        }
+        for stored in list(self.history.values()):
+            if stored.at >= before:
+                break
+            claimed = any(
+                matches(backlog.claim.subject, stored.subject) for backlog in self.backlogs.values()
+            )
+            if claimed and stored.sequence not in busy:
+                del self.history[stored.sequence]
+                self.bytes -= len(stored.body)

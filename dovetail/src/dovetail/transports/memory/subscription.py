@@ -1,0 +1,103 @@
+"""One member's share in a backlog."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from typing import cast
+
+from dovetail.delivery import Delivery
+from dovetail.letters import DeadLetter
+from dovetail.transports.memory.store import Backlog, Held, Store
+
+_members = count(1)
+
+
+class MemoryDelivery(Delivery):
+    """Known by its sequence."""
+
+    __slots__ = ("sequence",)
+
+    sequence: int
+
+    @property
+    def key(self) -> str:
+        """The sequence in the store."""
+        return str(self.sequence)
+
+
+class MemorySubscription:
+    """As dovetail.transport.Subscription says."""
+
+    def __init__(self, store: Store, backlog: Backlog) -> None:
+        self._store = store
+        self._backlog = backlog
+        self._member = next(_members)
+        self._stopped = False
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def fetch(self, most: int) -> Sequence[Delivery]:
+        """As Subscription.fetch."""
+        backlog = self._backlog
+        while not self._stopped:
+            backlog.arrived.clear()
+            if taken := backlog.take(self._member, most):
+                if backlog.waiting:
+                    backlog.arrived.set()  # for the other members
+                return [_delivery(held) for held in taken]
+            try:
+                async with asyncio.timeout(backlog.next_change()):
+                    await backlog.arrived.wait()
+            except TimeoutError:
+                continue
+        return ()
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.ack."""
+        for delivery in deliveries:
+            self._take_back(delivery)
+
+    async def retry(self, delivery: Delivery, pause: float) -> None:
+        """As Subscription.retry."""
+        if held := self._take_back(delivery):
+            self._backlog.add(held.message, delay=pause, attempt=held.attempt + 1, lost=held.lost)
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.release."""
+        for delivery in deliveries:
+            if held := self._take_back(delivery):
+                self._backlog.add(held.message, attempt=held.attempt, lost=held.lost)
+
+    async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
+        """As Subscription.bury."""
+        if self._take_back(delivery):
+            self._store.keep(letter)
+
+    async def stop(self) -> None:
+        """As Subscription.stop."""
+        self._stopped = True
+        self._backlog.arrived.set()
+
+    async def close(self) -> None:
+        """As Subscription.close."""
+        await self.stop()
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+
+    def _take_back(self, delivery: Delivery) -> Held | None:
+        return self._backlog.settle(cast(MemoryDelivery, delivery).sequence, self._member)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._backlog.claim.lease / 3)
+            self._backlog.renew(self._member)
+
+
+def _delivery(held: Held) -> MemoryDelivery:
+    message = held.message
+    delivery = MemoryDelivery(
+        message.subject, message.body, message.headers, held.attempt, held.lost
+    )
+    delivery.sequence = message.sequence
+    return delivery
