@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NestedSecretsSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from msgspec import Meta, Struct
 
 from dovetail import ConfigurationError, connect
-from todo.settings_errors import SettingsInvalid, SettingsReporter
+from todo.settings_reader import Reader, SettingsInvalid
 from todo.store import address
 
 PREFIX = "TODO_"
@@ -31,85 +20,68 @@ SECRETS_DIR = Path("/run/secrets")
 #: Stands for a file in the data folder.
 DEFAULT_DATABASE = "sqlite:"
 
-Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
-Host = Annotated[str, Field(min_length=1, description="a name or an address of this machine")]
 
-
-def _queue_address(url: str) -> str:
+def _check_queue(url: str) -> None:
     if url.startswith("memory:"):
-        raise ValueError(
-            "the components are processes of their own and cannot share a queue in memory"
-        )
+        raise ValueError("the components are processes of their own and share no memory")
     try:
         connect(url, setting="it")
     except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-    return url
+        raise ValueError(str(error)) from error
 
 
-def _database_address(url: str) -> str:
+def _check_database(url: str) -> None:
     if url != DEFAULT_DATABASE:
         address.parse(url)
-    return url
 
 
-def _from_json(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port number from 1 to 65535")]
+Host = Annotated[str, Meta(min_length=1, description="a name or an address of this machine")]
+Switch = Annotated[bool, Meta(description="true or false")]
+QueueUrl = Annotated[
+    str,
+    Meta(
+        description="embedded: (the queue of `todo up`) or an address like nats://host:4222",
+        extra={"check": _check_queue, "secret": True},
+    ),
+]
+DatabaseUrl = Annotated[
+    str, Meta(description=address.ALLOWED, extra={"check": _check_database, "secret": True})
+]
 
 
-class Section(BaseModel):
-    """The settings of one component."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SaveHandlerSettings(Section):
+class SaveHandlerSettings(Struct, frozen=True):
     """Of the save-handler."""
 
-    publish_item_saved: bool = Field(default=True, description="true or false")
+    publish_item_saved: Switch = True
     #: Seconds that each batch is held up, to see a backlog grow.
-    delay: float = Field(default=0, ge=0, le=3600, description="seconds from 0 to 3600")
+    delay: Annotated[float, Meta(ge=0, le=3600, description="seconds from 0 to 3600")] = 0.0
     #: Items in one transaction at most.
-    batch: int = Field(default=500, ge=1, le=10_000, description="a number from 1 to 10000")
+    batch: Annotated[int, Meta(ge=1, le=10_000, description="a number from 1 to 10000")] = 500
 
 
-class Rule(Section):
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     """Replace one text by another wherever it stands."""
 
-    find: str = Field(min_length=1, description="text to look for")
-    replace: str = Field(description="text to put in its place")
+    find: Annotated[str, Meta(min_length=1)]
+    replace: str
 
 
-class MutatingHandlerSettings(Section):
+class MutatingHandlerSettings(Struct, frozen=True):
     """Of the mutating-handler."""
 
-    rules: Annotated[tuple[Rule, ...], NoDecode, BeforeValidator(_from_json)] = Field(
-        default=(Rule(find="->", replace="→"),),
-        description='a JSON list such as [{"find": "teh", "replace": "the"}]',
-    )
+    rules: Annotated[
+        tuple[Rule, ...],
+        Meta(description='a JSON list such as [{"find": "teh", "replace": "the"}]'),
+    ] = (Rule("->", "→"),)
 
 
-class Settings(BaseSettings):
-    """What the user set, by `TODO_…` variables, Docker secrets and a TOML file, in this order."""
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the user set: by `TODO_…` variables, else Docker secrets, else a TOML file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        validate_default=False,
-    )
-
-    queue_url: Annotated[str, AfterValidator(_queue_address)] = Field(
-        default="embedded:",
-        repr=False,
-        description="embedded: for the queue of `todo up`, or nats://host:4222",
-    )
-    database_url: Annotated[str, AfterValidator(_database_address)] = Field(
-        default=DEFAULT_DATABASE, repr=False, description=address.ALLOWED
-    )
-    data_dir: Path = Field(default=Path("data"), description="a folder")
+    queue_url: QueueUrl = "embedded:"
+    database_url: DatabaseUrl = DEFAULT_DATABASE
+    data_dir: Annotated[Path, Meta(description="a folder")] = Path("data")
     web_host: Host = "127.0.0.1"
     web_port: Port = 8080
     api_host: Host = "127.0.0.1"
@@ -117,13 +89,20 @@ class Settings(BaseSettings):
     queue_port: Port = 4222
     queue_monitor_port: Port = 8222
     #: Seconds that a publisher waits for the queue's confirmation.
-    queue_timeout: float = Field(default=1.5, gt=0, le=60, description="seconds above 0, up to 60")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="debug, info, warning or error"
+    queue_timeout: Annotated[float, Meta(ge=0.05, le=60, description="seconds from 0.05 to 60")] = (
+        1.5
     )
-    log_format: Literal["text", "json"] = Field(default="text", description="text or json")
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="debug, info, warning or error"),
+    ] = "info"
+    log_format: Annotated[Literal["text", "json"], Meta(description="text or json")] = "text"
     save_handler: SaveHandlerSettings = SaveHandlerSettings()
     mutating_handler: MutatingHandlerSettings = MutatingHandlerSettings()
+
+    def __repr__(self) -> str:
+        """Says nothing: there may be passwords in it."""
+        return "Settings(…)"
 
     @property
     def database(self) -> str:
@@ -132,45 +111,12 @@ class Settings(BaseSettings):
             return self.database_url
         return f"sqlite:///{self.data_dir / 'todo.db'}"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources, strongest first. There is no .env file: it would hide what a process runs with."""
-        sources = [init_settings, env_settings]
-        if SECRETS_DIR.is_dir():
-            sources.append(
-                NestedSecretsSettingsSource(file_secret_settings, secrets_dir=SECRETS_DIR)
-            )
-        if (file := config_file()) is not None:
-            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=file))
-        return tuple(sources)
-
-
-def config_file() -> Path | None:
-    """The TOML file that is to be read, or None."""
-    if named := os.environ.get(CONFIG_FILE):
-        return Path(named)
-    file = Path("todo.toml")
-    return file if file.is_file() else None
-
 
 def read_settings() -> Settings:
     """Read every setting; SettingsInvalid has a line for each that is wrong."""
-    file = config_file()
-    reporter = SettingsReporter(Settings, PREFIX, file)
-    if file is not None and not file.is_file():
-        raise SettingsInvalid([f"{CONFIG_FILE}: there is no file {str(file)!r}"])
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise reporter.of(error) from None
-    except SettingsError as error:
-        raise reporter.of_syntax(str(error)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsInvalid([f"{file} is not valid TOML: {error}"]) from None
+    named = os.environ.get(CONFIG_FILE)
+    file = Path(named or "todo.toml")
+    if named and not file.is_file():
+        raise SettingsInvalid([f"{CONFIG_FILE}: there is no file {named!r}"])
+    reader = Reader(PREFIX, os.environ, SECRETS_DIR, file)
+    return reader.read(Settings, others={CONFIG_FILE})

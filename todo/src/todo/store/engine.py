@@ -1,17 +1,25 @@
-"""Engines for the two databases."""
+"""Engines for the two databases, and how work is done on them.
+
+SQLAlchemy's drivers are asynchronous here, but `sqlalchemy.ext.asyncio` is not used: it imports the
+whole ORM, which was measured at 8 MB and 0.1 s in each process. What it wraps around an engine is
+`greenlet_spawn`: inside it, ordinary blocking calls of SQLAlchemy wait without blocking the loop.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.util import greenlet_spawn
 
 from todo.store.address import Address
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
+
+Result = TypeVar("Result")
 
 #: How long a connection may take to come up, and to be closed politely.
 CONNECT_SECONDS = 1.3
@@ -20,10 +28,10 @@ CLOSE_SECONDS = 0.3
 _BUSY_MILLISECONDS = 5000
 
 
-def make_engine(address: Address, connections: int, name: str) -> AsyncEngine:
+def make_engine(address: Address, connections: int, name: str) -> Engine:
     """An engine with so many connections and not one more; it connects when it is first used."""
     arguments = {} if address.kind == "sqlite" else _postgresql_arguments(name)
-    engine = create_async_engine(
+    engine = create_engine(
         address.url,
         pool_size=connections,
         max_overflow=0,
@@ -32,8 +40,23 @@ def make_engine(address: Address, connections: int, name: str) -> AsyncEngine:
         connect_args=arguments,
     )
     if address.kind == "sqlite":
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+async def run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """Do the work in one transaction. Cancelling it gives the connection up."""
+
+    def transaction() -> Result:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return await greenlet_spawn(transaction)
+
+
+async def dispose(engine: Engine) -> None:
+    """Close the engine's connections."""
+    await greenlet_spawn(engine.dispose)
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

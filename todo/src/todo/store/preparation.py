@@ -7,11 +7,11 @@ import logging
 import time
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, make_url
 
 from todo.store import StoreRefused, StoreUnavailable
 from todo.store.address import Address
+from todo.store.engine import run
 from todo.store.failures import translated
 from todo.store.schema import upgrade
 
@@ -25,7 +25,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _REMINDER_SECONDS = 10.0
 
 
-async def prepare(engine: AsyncEngine, address: Address) -> None:
+async def prepare(engine: Engine, address: Address) -> None:
     """As `todo.store.Store.prepare` says."""
     pause, told = _FIRST_PAUSE_SECONDS, -_REMINDER_SECONDS
     while True:
@@ -48,12 +48,12 @@ async def prepare(engine: AsyncEngine, address: Address) -> None:
             return
 
 
-async def _attempt(engine: AsyncEngine, address: Address) -> bool:
+async def _attempt(engine: Engine, address: Address) -> bool:
     with translated():
         if address.kind == "sqlite":
             _make_folder(address)
-        async with asyncio.timeout(MIGRATION_SECONDS), engine.begin() as connection:
-            return await connection.run_sync(upgrade)
+        async with asyncio.timeout(MIGRATION_SECONDS):
+            return await run(engine, upgrade)
 
 
 def _make_folder(address: Address) -> None:

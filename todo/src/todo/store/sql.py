@@ -8,13 +8,12 @@ from datetime import datetime
 from importlib import import_module
 from typing import TypeVar
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from todo.items import Item
 from todo.store.address import Address
-from todo.store.engine import make_engine
+from todo.store.engine import dispose, make_engine, run
 from todo.store.failures import translated
 from todo.store.preparation import prepare
 from todo.store.table import todos
@@ -45,7 +44,7 @@ class SqlStore:
         await prepare(self._writing, self.address)
 
     async def close(self) -> None:
-        await self._writing.dispose()
+        await dispose(self._writing)
 
     async def add(self, items: Sequence[Item]) -> None:
         rows = [{"id": one.id, "item": one.item, "date_added": one.date_added} for one in items]
@@ -103,22 +102,17 @@ class SqlStore:
     async def _write(self, work: Work[Result]) -> Result:
         return await self._run(self._writing, work, WRITE_SECONDS)
 
-    async def _run(self, engine: AsyncEngine, work: Work[Result], limit: float) -> Result:
+    async def _run(self, engine: Engine, work: Work[Result], limit: float) -> Result:
         with translated():
             async with asyncio.timeout(limit):
                 try:
-                    return await _once(engine, work)
+                    return await run(engine, work)
                 except DBAPIError as error:
                     if not error.connection_invalidated:
                         raise
                 # The server was restarted since this connection was last used. Everything here may be
                 # done twice, and a new connection may serve.
-                return await _once(engine, work)
-
-
-async def _once(engine: AsyncEngine, work: Work[Result]) -> Result:
-    async with engine.begin() as connection:
-        return await connection.run_sync(work)
+                return await run(engine, work)
 
 
 def _item(row: Row[tuple[str, str, datetime]]) -> Item:
