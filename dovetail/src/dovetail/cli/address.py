@@ -38,7 +38,7 @@ class Address:
         finally:
             await queue.__aexit__(None, None, None)
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """ConfigurationError where no queue can have this address."""
         connect(self.url, setting=self.setting)
 

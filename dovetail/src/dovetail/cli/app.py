@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import io
 import os
 import sys
 from types import TracebackType
@@ -11,19 +11,19 @@ import click
 
 from dovetail.cli.address import VARIABLE
 from dovetail.cli.endings import INTERRUPTED, Ending
+from dovetail.cli.lazy import Lazy, LazyGroup
 from dovetail.cli.output import finish, note, one_line
 from dovetail.errors import ConfigurationError, DovetailError
 
-#: name → (module, what it does)
 COMMANDS = {
-    "publish": ("publish", "Publish an event, once or again and again."),
-    "subscribe": ("subscribe", "Print events as they are published, or as a member of a group."),
-    "send": ("send", "Send a command to the one group that handles it."),
-    "request": ("request", "Ask, and print the first answer."),
-    "gather": ("gather", "Ask everyone, and print every answer."),
-    "run": ("run", "Run the handlers of groups, in one process or several."),
-    "status": ("status", "Show the server, its store, and how far each group has come."),
-    "dead": ("dead", "List, show, replay and drop dead letters."),
+    "publish": "Publish an event, once or again and again.",
+    "subscribe": "Print events as they are published, or as a member of a group.",
+    "send": "Send a command to the one group that handles it.",
+    "request": "Ask, and print the first answer.",
+    "gather": "Ask everyone, and print every answer.",
+    "run": "Run the handlers of groups, in one process or several.",
+    "status": "Show the server, its store, and how far each group has come.",
+    "dead": "List, show, replay and drop dead letters.",
 }
 
 HELP = f"""Publish, subscribe, ask, run handlers, and put right what failed, on any queue.
@@ -36,32 +36,10 @@ It can be left out where {VARIABLE} is set.
 """
 
 
-class Commands(click.Group):
-    """Imports a command only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which one meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, from its own module."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(
-            f"dovetail.cli.{COMMANDS[cmd_name][0]}"
-        ).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in the help, made without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
-
-
-app = Commands(
+app = LazyGroup(
     name="dovetail",
     help=HELP,
-    no_args_is_help=True,
+    lazy={name: Lazy(f"dovetail.cli.{name}", "command", says) for name, says in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 click.version_option(package_name="dovetail", message="dovetail %(version)s")(app)
@@ -74,7 +52,8 @@ def main() -> None:
     """
     sys.excepthook = _unexpected
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     status = _status(sys.argv[1:])
     sys.exit(finish(status))
 
@@ -87,8 +66,6 @@ def _status(arguments: list[str]) -> int:
         return _told(str(ending), ending.status)
     except click.Abort:
         return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        return _told(error.format_message(), 2)
     except click.UsageError as error:
         return _told(_usage(error), 2)
     except click.ClickException as error:

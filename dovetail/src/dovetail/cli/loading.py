@@ -96,7 +96,7 @@ def _offers(module: Any) -> str:
         if inspect.isfunction(value) and value.__module__ == own
     ]
     if groups:
-        return f"the groups {', '.join(groups)}"
+        return f"{'these groups' if len(groups) > 1 else 'the group'}: {', '.join(groups)}"
     return f"no groups, and the functions {', '.join(functions)}" if functions else "no groups"
 
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import logging
+from typing import TextIO
+
+
+class Warnings(logging.StreamHandler[TextIO]):
+    """Writes them on stderr, and knows whether there were any."""
+
+    spoke = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one."""
+        self.spoke = True
+        super().emit(record)
+
+
+def warned() -> bool:
+    """Whether the library warned of something."""
+    return any(
+        isinstance(one, Warnings) and one.spoke for one in logging.getLogger("dovetail").handlers
+    )
 
 
 def show_warnings() -> None:
     """Show the library's warnings: that the connection was lost, and that it is back."""
     logger = logging.getLogger("dovetail")
     if not logger.handlers:
-        handler = logging.StreamHandler()
+        handler = Warnings()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
         logger.propagate = False

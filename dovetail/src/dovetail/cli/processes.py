@@ -52,11 +52,15 @@ class Processes:
     async def run(self) -> int:
         """Run them; returns the exit status: 0, 130 after Ctrl-C, 1 where one had to be killed, 2."""
         with stop_signals(self._kill) as signalled:
-            signalled.add_done_callback(lambda _: self._stopping.set())
+            signalled.add_done_callback(self._told)
             async with asyncio.TaskGroup() as tasks:
                 for number in range(1, self._plan.workers + 1):
                     tasks.create_task(self._keep(number))
             return self._status or (signalled.result() if signalled.done() else 0)
+
+    def _told(self, _: asyncio.Future[int]) -> None:
+        note(f"Stopping: the workers finish what is in hand, within {self._plan.drain:g} s.")
+        self._stopping.set()
 
     async def _keep(self, number: int) -> None:
         """Keep the worker with this number running."""

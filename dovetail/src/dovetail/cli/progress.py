@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dovetail.cli.logs import warned
 from dovetail.cli.output import note
 
 #: Seconds that pass in silence.
@@ -19,8 +20,13 @@ Thing = TypeVar("Thing")
 
 @contextmanager
 def said_if_slow(text: str) -> Iterator[None]:
-    """Say this on stderr if the body takes longer than a second."""
-    timer = asyncio.get_running_loop().call_later(PATIENCE, note, text)
+    """Say this on stderr if the body takes longer than a second, and nothing else was said yet."""
+
+    def say() -> None:
+        if not warned():
+            note(text)
+
+    timer = asyncio.get_running_loop().call_later(PATIENCE, say)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from dovetail.cli.loading import find, groups_from
 from dovetail.cli.logs import show_everything
 from dovetail.cli.loop import run
 from dovetail.cli.output import note
-from dovetail.cli.stopping import stop_signals
+from dovetail.cli.stopping import first, stop_signals
 from dovetail.worker import DRAIN_SECONDS, Worker
 
 
@@ -57,7 +57,7 @@ def command(url: str | None, **given: Any) -> None:
     dovetail run app.handlers:group --url nats://localhost:4222 --workers 3
     """
     what = Running(address=_address(url), **given)
-    what.address.check()
+    run(what.address.check())
     found = find(what.target)
     status = _run_processes(what) if what.workers > 1 else run(_work(what, found))
     if status:
@@ -96,8 +96,10 @@ async def _work(what: Running, found: Any) -> int:
     names = ", ".join(dict.fromkeys(group.name for group in groups))
     async with what.address.connected(patience=None) as queue:
         with stop_signals(lambda: os._exit(INTERRUPTED)) as signalled:
-            async with Worker(queue, groups, drain=what.drain):
+            async with Worker(queue, groups, drain=what.drain) as worker:
                 if not what.number:
                     note(f"Running {names} at {without_secrets(what.address.url)}. Ctrl-C stops.")
-                status = await signalled
+                status = await first(worker, signalled)
+                if not what.number:
+                    note(f"Stopping: what is in hand is finished, within {what.drain:g} s.")
     return status

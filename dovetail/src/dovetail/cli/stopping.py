@@ -6,8 +6,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from dovetail.cli.endings import INTERRUPTED
+from dovetail.worker import Worker
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -32,3 +36,16 @@ def stop_signals(again: Callable[[], None]) -> Iterator[asyncio.Future[int]]:
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         loop.remove_signal_handler(signal.SIGINT)
+
+
+async def first(worker: Worker, ended: asyncio.Future[Result]) -> Result:
+    """What the future has in the end; raises earlier what the worker could not deal with."""
+    working = asyncio.ensure_future(worker.wait())
+    both: list[asyncio.Future[Any]] = [working, ended]
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return await ended
+    finally:
+        working.cancel()

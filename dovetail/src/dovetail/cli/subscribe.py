@@ -15,6 +15,7 @@ from dovetail.cli.address import Address, AddressCommand, address_argument, with
 from dovetail.cli.endings import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, bytes_as_json, line, note, shown
+from dovetail.cli.stopping import first
 from dovetail.envelope import Received
 from dovetail.errors import NotReady
 from dovetail.group import Group
@@ -84,12 +85,12 @@ async def _join(what: Subscribing, name: str) -> None:
     group = Group(name, start=what.start)
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     group.on(what.pattern)(_printer(what, ended))
-    async with what.address.connected() as queue, Worker(queue, [group]):
+    async with what.address.connected() as queue, Worker(queue, [group]) as worker:
         note(
             f"Member of the group {name} on {what.pattern} at {without_secrets(what.address.url)}. "
             "Ctrl-C stops; the group stays, and new messages wait for it."
         )
-        await ended
+        await first(worker, ended)
 
 
 def _printer(what: Subscribing, ended: asyncio.Future[None]) -> Callable[[Received], Any]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import click
+from dovetail.cli.lazy import Lazy, LazyGroup
 
-from dovetail.cli.dead import changing, looking
+_LOOKING = "dovetail.cli.dead.looking"
+_CHANGING = "dovetail.cli.dead.changing"
 
+HELP = """Dead letters: messages that a group gave up, kept with the reason for you to decide.
 
-@click.group("dead", no_args_is_help=True)
-def command() -> None:
-    """Dead letters: messages that a group gave up, kept with the reason for you to decide.
+\b
+dovetail dead list nats://localhost:4222 --group save-handler
+dovetail dead show nats://localhost:4222 17
+dovetail dead replay nats://localhost:4222 17
+"""
 
-    \b
-    dovetail dead list nats://localhost:4222 --group save-handler
-    dovetail dead show nats://localhost:4222 17
-    dovetail dead replay nats://localhost:4222 17
-    """
-
-
-for one in (looking.list_letters, looking.show_letter, changing.replay, changing.drop):
-    command.add_command(one)
+command = LazyGroup(
+    name="dead",
+    help=HELP,
+    lazy={
+        "list": Lazy(_LOOKING, "list_letters", "List them, newest first."),
+        "show": Lazy(_LOOKING, "show_letter", "Show everything about one."),
+        "replay": Lazy(_CHANGING, "replay", "Hand them back to the group that failed."),
+        "drop": Lazy(_CHANGING, "drop", "Remove them for good."),
+    },
+)

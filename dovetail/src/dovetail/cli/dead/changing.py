@@ -132,5 +132,8 @@ def _confirm(letters: Sequence[DeadLetter], action: Action) -> None:
     sys.stderr.flush()
     answer = sys.stdin.readline()
     if answer.strip().lower() not in ("y", "yes"):
-        hint = "" if answer else "\nThere was nobody to ask: --yes goes ahead."
-        raise Ending(f"Nothing was done.{hint}")
+        raise Ending(
+            "Nothing was done."
+            if answer
+            else "\nNobody answered, nothing was done; --yes does not ask."
+        )

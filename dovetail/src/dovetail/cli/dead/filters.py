@@ -18,38 +18,26 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _NAMES = ("group", "subject", "reason", "before", "older_than", "most")
 
 
-class Span(click.ParamType[timedelta]):
+def _span(ctx: click.Context, option: click.Parameter, value: str | None) -> timedelta | None:
     """A length of time: 90s, 30m, 2h, 7d, 1w."""
-
-    name = "span"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """The length of time."""
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"(\d{1,6})([smhdw])", value)
-        if not found:
-            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h, 7d or 1w.", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", value)
+    if not found:
+        says = f"{value!r} is no length of time; write 90s, 30m, 2h, 7d or 1w."
+        raise click.BadParameter(says, ctx, option)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-class Moment(click.ParamType[datetime]):
-    """A moment as in ISO 8601, local where it names no offset."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """The moment, in UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; write 2030-01-31, or '2030-01-31 18:00'.", param, ctx)
+def _moment(ctx: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+    """A moment as in ISO 8601, local where it names no offset; in UTC."""
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        says = f"{value!r} is no time; write 2030-01-31, or '2030-01-31 18:00'."
+        raise click.BadParameter(says, ctx, option) from error
 
 
 def filter_options(most: int) -> Callable[[Decorated], Decorated]:
@@ -62,9 +50,11 @@ def filter_options(most: int) -> Callable[[Decorated], Decorated]:
         click.option(
             "--reason", metavar="TEXT", help="With this text in the reason, whatever its case."
         ),
-        click.option("--before", type=Moment(), metavar="TIME", help="Given up before this time."),
         click.option(
-            "--older-than", type=Span(), metavar="SPAN", help="Given up longer ago: 30m, 2h, 7d."
+            "--before", callback=_moment, metavar="TIME", help="Given up before this time."
+        ),
+        click.option(
+            "--older-than", callback=_span, metavar="SPAN", help="Given up longer ago: 30m, 2h, 7d."
         ),
         click.option(
             "--most",

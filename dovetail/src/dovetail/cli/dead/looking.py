@@ -124,7 +124,11 @@ def _describe(letter: DeadLetter) -> None:
         line(f"{'Header':<11} {printable(name)}: {printable(value)}")
     if letter.traceback:
         line("\nTraceback")
-        line("\n".join(f"  {printable(row)}" for row in letter.traceback.rstrip().split("\n")))
+        line(
+            "\n".join(
+                f"  {printable(row)}".rstrip() for row in letter.traceback.rstrip().split("\n")
+            )
+        )
     line(f"\nBody, {count(len(letter.body), 'byte')}")
     line("\n".join(f"  {row}" for row in _body(letter).split("\n")))
 
