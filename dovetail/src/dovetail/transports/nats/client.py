@@ -59,7 +59,8 @@ class Client:
         self.info = ServerInfo()
         self.on_connected: list[Callable[[], None]] = []
         self._options = options
-        self._loop = asyncio.get_running_loop()
+        #: Known once open: an address may be turned into a queue before there is a loop.
+        self.loop: asyncio.AbstractEventLoop
         self._wire: Wire | None = None
         self._subscriptions: dict[bytes, _Subscription] = {}
         self._last_sid = 0
@@ -81,6 +82,7 @@ class Client:
 
     async def open(self) -> None:
         """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
+        self.loop = asyncio.get_running_loop()
         self.subscribe(self._inbox + b".*", self._answered)
         await self._connect_patiently()
         self._keeper = asyncio.create_task(self._keep_connected())
@@ -155,7 +157,7 @@ class Client:
     ) -> asyncio.Future[Reply]:
         """Send a request; the future of its first answer may end in ConnectionLost or TimeoutError."""
         token = self._new_token()
-        future: asyncio.Future[Reply] = self._loop.create_future()
+        future: asyncio.Future[Reply] = self.loop.create_future()
         self._waiting[token] = future, deadline
         reply = b"%s.%s" % (self._inbox, token)
         if headers:
@@ -235,7 +237,7 @@ class Client:
 
     async def _connect(self, host: str, port: int) -> None:
         self._lost = asyncio.Event()
-        _, wire = await self._loop.create_connection(lambda: Wire(self._on_lost), host, port)
+        _, wire = await self.loop.create_connection(lambda: Wire(self._on_lost), host, port)
         try:
             self.info = await wire.info
             if self.address.tls or self.info.tls_required:
@@ -304,7 +306,7 @@ class Client:
         """End what nobody answers in time: one timer for all is cheaper than one for each."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = self._loop.time()
+            now = self.loop.time()
             late = [token for token, (_, deadline) in self._waiting.items() if deadline <= now]
             for token in late:
                 _fail(self._waiting.pop(token)[0], TimeoutError())

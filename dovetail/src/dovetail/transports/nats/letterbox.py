@@ -12,7 +12,8 @@ from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.headers import header_block
 from dovetail.transports.nats.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, StoredMessage
-from dovetail.transports.nats.publisher import HEADROOM_BYTES, Publisher
+from dovetail.transports.nats.publisher import Publisher
+from dovetail.transports.nats.wire import HEADROOM_BYTES
 
 _HEADER = "Dovetail-Letter"
 #: Letters read in one go.

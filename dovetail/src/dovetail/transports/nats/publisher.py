@@ -13,8 +13,6 @@ from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLos
 from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
 
 RETRY_SECONDS = 0.05
-#: Kept free below the server's limit, so that a dead letter can carry its reason beside the message.
-HEADROOM_BYTES = 65_536
 
 
 class _Error(msgspec.Struct):
@@ -45,39 +43,54 @@ class Publisher:
         self, client: Client, timeout: float, provision: Callable[[str], Awaitable[None]]
     ) -> None:
         self._client = client
-        self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._provision = provision
 
     async def publish(self, subject: str, body: bytes, headers: bytes = b"") -> None:
         """One message to a stream of our own."""
         outgoing = Outgoing("event", subject, body, "")
-        await self._publish_all([(outgoing, headers)], self._timeout)
+        await self._publish_all([(outgoing, headers)], self._client.loop.time() + self._timeout)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """Return when all are confirmed, as Transport.publish has it."""
-        limit = max(
-            self._client.info.max_payload - HEADROOM_BYTES, self._client.info.max_payload // 2
-        )
+        deadline = self._client.loop.time() + timeout
+        limit = self._client.info.largest_body
         for one in messages:
             if len(one.body) > limit:
                 raise MessageTooLarge(len(one.body), limit, id=one.id)
-        await self._publish_all([(one, _with_id(one.id)) for one in messages], timeout)
+        addressed = [
+            (one, b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % one.id.encode()) for one in messages
+        ]
+        if len(messages) != 1 or not await self._at_first_try(addressed[0], deadline):
+            await self._publish_all(addressed, deadline)
 
-    async def _publish_all(self, rest: list[_Addressed], timeout: float) -> None:
-        deadline = self._loop.time() + timeout
+    async def _at_first_try(self, addressed: _Addressed, deadline: float) -> bool:
+        """Whether one message was confirmed without any trouble, as nearly all are."""
+        wire = self._client.open_wire
+        if wire is None:
+            return False
+        one, headers = addressed
+        try:
+            answer = await self._client.ask(wire, one.subject.encode(), one.body, headers, deadline)
+        except ConnectionLost:
+            return False
+        except TimeoutError as error:
+            raise self._unconfirmed(one.id) from error
+        return _plain(answer) or await self._accepted(one, answer)
+
+    async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
         try:
             while rest := await self._publish_once(rest, deadline):
                 async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
-            raise self._unconfirmed(first, timeout) from error
+            raise self._unconfirmed(first) from error
 
-    def _unconfirmed(self, id: str | None, timeout: float) -> QueueUnavailable:
-        state = "did not confirm" if self._client.connected else "cannot be reached"
+    def _unconfirmed(self, id: str | None) -> QueueUnavailable:
+        state = "did not confirm in time" if self._client.connected else "cannot be reached"
         return QueueUnavailable(
-            f"the queue at {self._client.address.shown} {state} within {timeout:g} s; "
+            f"the queue at {self._client.address.shown} {state}; "
             "publishing again under the same id is harmless",
             id=id,
         )
@@ -97,8 +110,7 @@ class Publisher:
             except ConnectionLost:
                 again.append(message)
                 continue
-            plain = answer[0] is None and b'"error"' not in answer[1]
-            if not plain and not await self._accepted(message[0], answer):
+            if not _plain(answer) and not await self._accepted(message[0], answer):
                 again.append(message)
         return again
 
@@ -127,5 +139,6 @@ class Publisher:
         await self._provision(message.subject)
 
 
-def _with_id(id: str) -> bytes:
-    return b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % id.encode()
+def _plain(answer: Reply) -> bool:
+    """Whether this is a confirmation and nothing else, seen without decoding it."""
+    return answer[0] is None and b'"error"' not in answer[1]

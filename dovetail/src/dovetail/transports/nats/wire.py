@@ -20,6 +20,10 @@ _MSG, _HMSG, _PING_OR_PONG, _ERR, _INFO = b"MHP-I"
 _MESSAGES = (_MSG, _HMSG)
 
 
+#: Kept free below the server's limit for headers.
+HEADROOM_BYTES = 65_536
+
+
 class ServerInfo(msgspec.Struct):
     """What the server says of itself when a connection begins."""
 
@@ -31,6 +35,11 @@ class ServerInfo(msgspec.Struct):
     headers: bool = False
     jetstream: bool = False
     server_name: str = ""
+
+    @property
+    def largest_body(self) -> int:
+        """What we publish at most: a dead letter must have room for its reason beside the message."""
+        return max(self.max_payload - HEADROOM_BYTES, self.max_payload // 2)
 
     @property
     def version_numbers(self) -> tuple[int, ...]:
