@@ -1,0 +1,1 @@
+"""Measures dovetail and the to-do application against the raw clients and their peers."""

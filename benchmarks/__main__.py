@@ -1,0 +1,52 @@
+"""`python -m benchmarks`: hold the contests and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import handlers, http, publish, wrk
+from benchmarks.contest import Outcome, hold
+from benchmarks.report import as_json, table
+
+CONTESTS = {"handlers": handlers.contest, "publish": publish.contest, "http": http.contest}
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=CONTESTS, help="hold one contest")
+    parser.add_argument("--quick", action="store_true", help="shorter and less exact")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to a file")
+    return parser.parse_args()
+
+
+async def hold_all(names: list[str], *, quick: bool) -> list[Outcome]:
+    """Hold these contests one after the other."""
+    return [await hold(CONTESTS[name](quick=quick)) for name in names]
+
+
+def main() -> int:
+    """0 when everything was measured, whether the aims are met or not."""
+    options, started = arguments(), time.monotonic()
+    names = [options.only] if options.only else list(CONTESTS)
+    complete = True
+    if "http" in names and not wrk.available():
+        print("http is left out: wrk was not found; on Debian: apt-get install wrk")
+        names.remove("http")
+        complete = False
+    outcomes = asyncio.run(hold_all(names, quick=options.quick))
+    print(table(outcomes))
+    print(f"{time.monotonic() - started:.0f} s")
+    if options.json:
+        options.json.write_text(json.dumps(as_json(outcomes), indent=2) + "\n")
+    failed = any(None in rounds for one in outcomes for rounds in one.rounds.values())
+    return 0 if complete and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""`POST /todo` over HTTP: each program is one process, and says 202 once the item is on a store."""
+
+from __future__ import annotations
+
+from benchmarks import wrk
+from benchmarks.contest import Aim, Baseline, Contender, ContenderFailed, Contest, Figure, Values
+from benchmarks.programs import running
+
+todo = Contender("todo run api, on NATS", "todo")
+postgres = Contender("FastAPI + SQLAlchemy + PostgreSQL", "benchmarks.peers.fastapi_postgres")
+faststream = Contender("FastAPI + FastStream, on NATS", "benchmarks.peers.fastapi_faststream")
+
+rate = Figure("rate", "accepted/s")
+p50 = Figure("p50", "p50, ms", more=False)
+p99 = Figure("p99", "p99, ms", more=False)
+to_postgres = Baseline("to synchronous", [postgres])
+to_faststream = Baseline("to FastStream", [faststream])
+
+WARM_UP_SECONDS = 1.0
+
+
+def contest(*, quick: bool) -> Contest:
+    """The contest; `quick` is one round of 2 s for each."""
+
+    async def measure(contender: Contender) -> Values:
+        async with running(contender.module, database=contender is postgres) as program:
+            before = await wrk.post(program.url, WARM_UP_SECONDS)
+            found = await wrk.post(program.url, 2.0 if quick else 6.0)
+            there = await program.items()
+        if failures := before["failed"] + found["failed"]:
+            raise ContenderFailed(f"{failures:.0f} answers were not 202")
+        if there < (accepted := before["accepted"] + found["accepted"]):
+            raise ContenderFailed(f"{accepted:.0f} were accepted, but only {there} are stored")
+        return {"rate": found["accepted"] / found["seconds"], **found}
+
+    return Contest(
+        name="http",
+        title=f"POST /todo, {wrk.CLIENTS} keep-alive clients, every answer 202",
+        contenders=[todo, postgres, faststream],
+        figures=[rate, p50, p99],
+        baselines=[to_postgres, to_faststream],
+        aims=[
+            Aim(rate, todo, to_postgres, 8.0),
+            Aim(rate, todo, to_faststream, 2.5),
+            Aim(p99, todo, to_postgres, 1.0),
+            Aim(p99, todo, to_faststream, 1.0),
+        ],
+        rounds=1 if quick else 3,
+        measure=measure,
+    )

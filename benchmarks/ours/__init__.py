@@ -1,0 +1,1 @@
+"""Our side: public names only, and default settings."""

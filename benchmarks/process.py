@@ -1,0 +1,27 @@
+"""Runs the contenders that measure themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.contest import Contender, ContenderFailed, Values
+
+ROOT = Path(__file__).parent.parent
+
+
+async def run_contender(contender: Contender, url: str, *options: str) -> Values:
+    """Run a contender in its own process; what it prints last are its values. Raises ContenderFailed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", contender.module, url, contender.variant, *options),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    if process.returncode:
+        raise ContenderFailed(errors.decode(errors="replace").strip()[-500:])
+    values: Values = json.loads(out.decode().strip().rsplit("\n", 1)[-1])
+    return values

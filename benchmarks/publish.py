@@ -1,0 +1,51 @@
+"""Confirmed publish: a message counts once JetStream has said that it is stored."""
+
+from __future__ import annotations
+
+from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Values
+from benchmarks.process import run_contender
+from benchmarks.servers import queue_server
+
+RAW = "benchmarks.peers.raw_publish"
+FASTSTREAM = "benchmarks.peers.faststream_publish"
+OURS = "benchmarks.ours.publish"
+
+publish = Contender("dovetail, publish", OURS, "publish")
+many = Contender("dovetail, publish_many", OURS, "publish_many")
+asynchronous = Contender("nats-py, publish_async", RAW, "async")
+asynchronous_id = Contender("nats-py, publish_async, Nats-Msg-Id", RAW, "async-id")
+gathered = Contender("nats-py, publish gathered", RAW, "gather")
+gathered_id = Contender("nats-py, publish gathered, Nats-Msg-Id", RAW, "gather-id")
+pydantic = Contender("FastStream, pydantic", FASTSTREAM, "pydantic")
+msgspec = Contender("FastStream, msgspec", FASTSTREAM, "msgspec")
+
+single = Figure("1", "1 at a time")
+hundred = Figure("100", "100 at once")
+thousand = Figure("1000", "1,000 at once")
+cpu = Figure("cpu", "100 at once, processor time of the client, µs/message", more=False)
+raw = Baseline("to raw", [asynchronous, gathered])
+raw_id = Baseline("to raw with id", [asynchronous_id, gathered_id])
+faststream = Baseline("to FastStream", [pydantic, msgspec])
+
+
+def contest(*, quick: bool) -> Contest:
+    """The contest; `quick` is two rounds of 0.2 s for each figure."""
+    seconds = 0.2 if quick else 0.5
+
+    async def measure(contender: Contender) -> Values:
+        async with queue_server() as server:
+            return await run_contender(contender, server.url, f"--seconds={seconds}")
+
+    return Contest(
+        name="publish",
+        title="Confirmed publish on NATS JetStream, messages/s",
+        contenders=[
+            *(publish, many, asynchronous, asynchronous_id),
+            *(gathered, gathered_id, pydantic, msgspec),
+        ],
+        figures=[single, hundred, thousand, cpu],
+        baselines=[raw, raw_id, faststream],
+        aims=[Aim(hundred, publish, faststream, 1.8)],
+        rounds=2 if quick else 5,
+        measure=measure,
+    )
