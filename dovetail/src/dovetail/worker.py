@@ -21,8 +21,9 @@ log = logging.getLogger("dovetail.worker")
 
 #: Seconds that a worker has to finish what it holds.
 DRAIN_SECONDS = 10.0
-#: Of these, what is kept for giving messages back when the rest was not enough.
+#: Of these, what is kept for giving messages back, and then for letting the queue see the last acks.
 RELEASE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 
 
 class Worker:
@@ -83,9 +84,9 @@ class Worker:
             *(asyncio.ensure_future(stop()) for stop in answering),
             *(asyncio.create_task(one.stop()) for one in subscriptions),
         ]
-        await _finish([*stops, *loops], deadline - RELEASE_SECONDS)
+        await _finish([*stops, *loops], deadline - RELEASE_SECONDS - CLOSE_SECONDS)
         closes = [asyncio.create_task(one.close()) for one in subscriptions]
-        await _finish(closes, max(deadline, loop.time() + RELEASE_SECONDS))
+        await _finish(closes, max(deadline, loop.time() + CLOSE_SECONDS))
 
     async def _start(self, group: Group, handler: Handler, gate: Gate) -> None:
         log.info("%s listens on %s", group.name, handler.subject)
@@ -157,6 +158,8 @@ async def _finish(tasks: Sequence[asyncio.Future[None]], deadline: float) -> Non
         task.cancel()
     if late:
         log.warning("%d still running at the end of the time to drain: cancelled", len(late))
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            log.error("while draining", exc_info=result)
+        # Long enough to give back what they held, but not for a queue that is gone.
+        await asyncio.wait(late, timeout=RELEASE_SECONDS)
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.error("while draining", exc_info=error)

@@ -24,9 +24,12 @@ log = logging.getLogger("dovetail.nats")
 PULL_SECONDS = 30
 #: The server says that an idle pull request still stands. Two of them missed: it does not.
 HEARTBEAT_SECONDS = 2
-#: Bytes that one pull request may bring in, so that large messages do not fill the memory.
-PULL_BYTES = 16 * 1024 * 1024
+#: Bytes in our hands above which nothing more is asked for, and the most that one request brings in.
+MOST_BYTES = 16 * 1024 * 1024
+#: Messages in our hands at first. A larger window is earned, so that one member does not sit on what
+#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
 FIRST_WINDOW = 4
+WINDOW_SECONDS = 0.5
 #: A message that waited longer for its handler than this should rather have gone to another member.
 SLOW_SECONDS = 1.0
 RESTORE_SECONDS = 0.5
@@ -73,8 +76,12 @@ class NatsSubscription:
         self._buffer: deque[NatsDelivery] = deque()
         #: All that is in our hands: waiting here, or with a handler.
         self._held: dict[bytes, NatsDelivery] = {}
+        self._held_bytes = 0
         #: Messages that were asked for and have not come.
         self._asked = 0
+        #: Messages that came since `_counted_from`.
+        self._came = 0
+        self._counted_from = 0.0
         self._window = min(FIRST_WINDOW, claim.prefetch)
         self._fetchers: deque[asyncio.Future[None]] = deque()
         self._heard = self._loop.time()
@@ -91,8 +98,7 @@ class NatsSubscription:
         """As Subscription.fetch."""
         buffer = self._buffer
         if not buffer:
-            # The handlers are faster than what was asked for: ask for more at once.
-            self._window = min(self._claim.prefetch, self._window * 2)
+            self._widen()
         while not buffer:
             if self._stopped:
                 return ()
@@ -111,6 +117,7 @@ class NatsSubscription:
         held, acks = self._held, []
         for delivery in cast(Sequence[NatsDelivery], deliveries):
             if held.pop(delivery.sequence, None) is not None:
+                self._held_bytes -= len(delivery.body)
                 acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
         self._client.write(b"".join(acks))
         self._pull()
@@ -134,7 +141,7 @@ class NatsSubscription:
         try:
             await self._bury(letter, f"{self._name}.{mine.key}")
         except DovetailError:
-            self._held.pop(mine.sequence, None)
+            self._let_go(mine)
             raise
         self._settle(mine, b"+TERM")
 
@@ -160,6 +167,7 @@ class NatsSubscription:
         if self._start_over in self._client.on_connected:
             self._client.on_connected.remove(self._start_over)
         self._held.clear()
+        self._held_bytes = 0
         if self._client.connected:
             await self._client.flush(HEARTBEAT_SECONDS)
 
@@ -184,17 +192,29 @@ class NatsSubscription:
                 fetcher.set_result(None)
                 return
 
+    def _widen(self) -> None:
+        """The handlers have nothing to do: hold more from now on, if they were that fast."""
+        now = self._loop.time()
+        fast = now - self._counted_from < WINDOW_SECONDS
+        if fast and self._came < self._window:
+            return
+        if fast:
+            self._window = min(self._claim.prefetch, self._window * 2)
+        self._came, self._counted_from = 0, now
+
     def _pull(self) -> None:
         """Ask for what there is room for, unless it is too little to be worth a request."""
         room = self._window - len(self._held) - self._asked
         if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
+            return
+        if self._held_bytes >= MOST_BYTES:
             return
         self._asked += room
         request = {
             "batch": room,
             "expires": PULL_SECONDS * layout.SECOND,
             "idle_heartbeat": HEARTBEAT_SECONDS * layout.SECOND,
-            "max_bytes": max(PULL_BYTES, 2 * self._client.info.max_payload),
+            "max_bytes": max(MOST_BYTES, 2 * self._client.info.max_payload),
         }
         body = msgspec.json.encode(request)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._name}".encode()
@@ -222,6 +242,8 @@ class NatsSubscription:
         delivery.arrived = self._heard = self._loop.time()
         delivery.count = _NOTHING
         self._held[sequence] = delivery
+        self._held_bytes += len(payload)
+        self._came += 1
         if deliveries == b"1":
             self._buffer.append(delivery)
             if self._fetchers:
@@ -235,7 +257,7 @@ class NatsSubscription:
             delivery.count = count = await self._attempts.read(delivery.key)
         except DovetailError as error:
             log.warning("message %s is left until its lease ends: %s", delivery.key, error)
-            self._held.pop(delivery.sequence, None)
+            self._let_go(delivery)
             return
         delivery.attempt = count.failed + 1
         delivery.lost = max(0, deliveries - 1 - count.failed - count.released)
@@ -273,13 +295,20 @@ class NatsSubscription:
         try:
             await self._attempts.note(delivery.key, count)
         except DovetailError:
-            self._held.pop(delivery.sequence, None)
+            self._let_go(delivery)
             raise
 
     def _settle(self, delivery: NatsDelivery, verdict: bytes) -> None:
-        if self._held.pop(delivery.sequence, None) is not None:
+        if self._let_go(delivery):
             self._client.write(b"PUB %s %d\r\n%s\r\n" % (delivery.reply, len(verdict), verdict))
         self._pull()
+
+    def _let_go(self, delivery: NatsDelivery) -> bool:
+        """Renew its lease no more; False where it was settled before."""
+        if self._held.pop(delivery.sequence, None) is None:
+            return False
+        self._held_bytes -= len(delivery.body)
+        return True
 
     # Keeping
 
