@@ -7,10 +7,11 @@ from importlib import import_module
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dovetail import MessageQueue
 from todo.api import problems
@@ -43,7 +44,7 @@ def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlet
     """
     metrics = Metrics()
     routes = [
-        Route("/todo", Todos(Adding(queue, metrics), read_page(store))),
+        Route("/todo", Todos(read_page(store))),
         Route("/todo/{id}", read_one(store)),
         Route("/", index),
         Route("/openapi.json", openapi),
@@ -51,28 +52,40 @@ def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlet
     ]
     app = Starlette(
         routes=routes,
+        middleware=[Middleware(ShortWay, add=Adding(queue, metrics))],
         exception_handlers={HTTPException: http_error, Exception: internal_error},
     )
     app.router.redirect_slashes = False
     return app
 
 
-class Todos:
-    """`/todo`: an ASGI application of its own, so that adding pays for nothing else."""
+class ShortWay:
+    """Takes POST /todo past the router, which would cost it a tenth of its time."""
 
-    def __init__(self, add: Adding, read: Endpoint) -> None:
+    def __init__(self, app: ASGIApp, add: ASGIApp) -> None:
+        self._app = app
         self._add = add
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Dispatch one request."""
+        if scope["type"] == "http" and scope["path"] == "/todo" and scope["method"] == "POST":
+            await self._add(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class Todos:
+    """Everything else at `/todo`."""
+
+    def __init__(self, read: Endpoint) -> None:
         self._read = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Dispatch by method."""
-        method = scope["method"]
-        if method == "POST":
-            return await self._add(scope, receive, send)
-        if method in ("GET", "HEAD"):
-            response = await self._read(Request(scope, receive))
-            return await response(scope, receive, send)
-        raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
+        """Answer what only reads; other methods are refused."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
+        response = await self._read(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 async def index(request: Request) -> Response:

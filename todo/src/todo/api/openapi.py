@@ -18,8 +18,9 @@ JsonObject = dict[str, Any]
 
 #: What Python's str.strip removes, for a regular expression.
 _SPACE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-#: An item: trimmed it has 1 to MAX_LENGTH characters.
-ITEM_PATTERN = rf"^[{_SPACE}]*[^{_SPACE}]([\s\S]{{0,{MAX_LENGTH - 2}}}[^{_SPACE}])?[{_SPACE}]*$"
+_SOLID = rf"[^\u0000{_SPACE}]"
+#: An item: trimmed it has 1 to MAX_LENGTH characters, and NUL is none of them.
+ITEM_PATTERN = rf"^[{_SPACE}]*{_SOLID}([^\u0000]{{0,{MAX_LENGTH - 2}}}{_SOLID})?[{_SPACE}]*$"
 _UUID: JsonObject = {"type": "string", "format": "uuid"}
 _RETRY: JsonObject = {
     "Retry-After": {
