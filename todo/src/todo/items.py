@@ -38,8 +38,6 @@ def checked_text(text: object) -> str:
         raise InvalidItem(f"That is {len(trimmed)} characters long; {MAX_LENGTH} is the most.")
     if "\0" in trimmed or not _is_unicode(trimmed):
         raise InvalidItem("The item holds characters that cannot be kept.")
-    if "\0" in trimmed:
-        raise InvalidItem("There is a NUL character in it, which cannot be saved.")
     return trimmed
 
 
