@@ -33,6 +33,9 @@ TRIM_SECONDS = 60
 #: What one API call may take; it outlasts a restart of the server.
 API_SECONDS = 5.0
 OLDEST_SERVER = (2, 10)
+#: A live message on a subject whose events are kept must not be kept itself: a stream refuses what is
+#: meant for another, while those who listen get it all the same.
+NOT_STORED = b"NATS/1.0\r\nNats-Expected-Stream: none\r\n\r\n"
 
 
 class NatsTransport:
@@ -92,7 +95,10 @@ class NatsTransport:
             raise QueueUnavailable(
                 f"the queue at {self._client.address.shown} cannot be reached"
             ) from error
-        wire.write(b"PUB %s %d\r\n%s\r\n" % (subject.encode(), len(body), body))
+        size = len(NOT_STORED)
+        wire.write(
+            b"HPUB %s %d %d\r\n%s%s\r\n" % (subject.encode(), size, size + len(body), NOT_STORED, body)
+        )
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
