@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -193,4 +192,4 @@ def _problem(description: str, headers: JsonObject | None = None) -> JsonObject:
 
 
 def _problems(*statuses: int) -> JsonObject:
-    return {str(status): _problem(HTTPStatus(status).phrase + ".") for status in statuses}
+    return {str(status): _problem(problems.title(status) + ".") for status in statuses}

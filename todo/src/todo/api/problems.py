@@ -12,6 +12,8 @@ from todo.serving.body import MAX_BODY
 
 #: Seconds after which a client may try again.
 RETRY_AFTER = 2
+#: As RFC 9110 has them; Python before 3.13 still knows older names.
+_NEW_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,10 +47,15 @@ def problem(
     errors: list[FieldError] | None = None,
 ) -> Response:
     """The response for one problem."""
-    content = Problem(HTTPStatus(status).phrase, status, detail, id, errors)
+    content = Problem(title(status), status, detail, id, errors)
     return Response(
         msgspec.json.encode(content), status, headers, media_type="application/problem+json"
     )
+
+
+def title(status: int) -> str:
+    """The status in words."""
+    return _NEW_TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def broken_json(error: Exception) -> Response:

@@ -1,0 +1,51 @@
+"""What several tests of the API do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import msgspec
+from starlette.applications import Starlette
+
+from dovetail import MessageQueue, new_id
+from todo.events import NewItem
+from todo.items import Item
+
+
+@asynccontextmanager
+async def client_of(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that need not be the usual one."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://todo.test") as client:
+        yield client
+
+
+async def published(queue: MessageQueue) -> list[Item]:
+    """Every item that was published; nothing handles them."""
+    received = await queue.waiting(NewItem, "nobody", most=1000)
+    return [msgspec.convert(one.data, NewItem).item for one in received]
+
+
+def items(*texts: str) -> list[Item]:
+    """Items that were added one after another, a millisecond apart."""
+    first = uuid.UUID(new_id()).int
+    now = datetime.now(UTC)
+    return [
+        Item(str(uuid.UUID(int=first + (index << 80))), text, now + timedelta(milliseconds=index))
+        for index, text in enumerate(texts)
+    ]
+
+
+def is_problem(response: httpx.Response, status: int) -> dict[str, object]:
+    """The problem that a response holds, which must be one of this status."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, object] = response.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
