@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import random
 import socket
 from typing import Any
 
@@ -11,14 +13,35 @@ import msgspec
 
 from dovetail.errors import ConfigurationError
 
+# Below those that the kernel gives to outgoing connections: while a server is down, one of them could
+# take its port, even the very client that tries to reach it.
+_PORTS = range(15_000, 32_000)
+_given: set[int] = set()
+
 #: How long a server on this machine has for its greeting.
 _GREETING_SECONDS = 1.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on at this moment. Raises OSError where the host is not this one's."""
-    with _listen(host, 0) as server:
-        return int(server.getsockname()[1])
+    """A port that nothing listens on at this moment, another one at each call.
+
+    Raises OSError where the host is not this machine's, or every port is taken.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if port not in _given and _is_free(host, port):
+            _given.add(port)
+            return port
+    raise OSError(errno.EADDRINUSE, "every port is taken")
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        _listen(host, port).close()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    return True
 
 
 def check_free(host: str, port: int, setting: str) -> None:
