@@ -19,6 +19,8 @@ CONFIG_FILE = "TODO_CONFIG_FILE"
 SECRETS_DIR = Path("/run/secrets")
 #: Stands for a file in the data folder.
 DEFAULT_DATABASE = "sqlite:"
+#: Begins the address of a queue of our own.
+EMBEDDED = "embedded:"
 
 
 def _check_queue(url: str) -> None:
@@ -79,7 +81,7 @@ class MutatingHandlerSettings(Struct, frozen=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """What the user set: by `TODO_…` variables, else Docker secrets, else a TOML file."""
 
-    queue_url: QueueUrl = "embedded:"
+    queue_url: QueueUrl = EMBEDDED
     database_url: DatabaseUrl = DEFAULT_DATABASE
     data_dir: Annotated[Path, Meta(description="a folder")] = Path("data")
     web_host: Host = "127.0.0.1"
@@ -120,3 +122,13 @@ def read_settings() -> Settings:
         raise SettingsInvalid([f"{CONFIG_FILE}: there is no file {named!r}"])
     reader = Reader(PREFIX, os.environ, SECRETS_DIR, file)
     return reader.read(Settings, others={CONFIG_FILE})
+
+
+def environment_for_children(queue_url: str | None) -> dict[str, str]:
+    """The environment as it is, with the queue's address where that is known."""
+    return {**os.environ, **({"TODO_QUEUE_URL": queue_url} if queue_url else {})}
+
+
+def colours_wanted() -> bool:
+    """Whether nobody asked for none, in the way of no-color.org."""
+    return not os.environ.get("NO_COLOR")

@@ -7,16 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from todo.store import SchemaTooNew, Store, open_store, schema
 from todo.store.address import parse
-from todo.store.table import metadata
 
 PREPARE = """
 import asyncio, sys
@@ -85,13 +82,31 @@ async def test_a_schema_of_a_newer_release_is_left_alone(store: Store, database_
     await other.close()
 
 
-async def test_the_migrations_make_the_table_that_the_store_uses(
+def _forget_everything(connection: Connection) -> None:
+    """As it was before the first migration."""
+    connection.execute(text("DROP TABLE todos"))
+    connection.execute(text("DELETE FROM alembic_version"))
+
+
+def _description(connection: Connection) -> object:
+    found = inspect(connection)
+    tables = sorted(found.get_table_names())
+    columns = {
+        table: [{**one, "type": repr(one["type"])} for one in found.get_columns(table)]
+        for table in tables
+    }
+    return columns, {table: found.get_pk_constraint(table) for table in tables}
+
+
+async def test_the_migrations_lead_to_the_schema_that_is_made_at_once(
     store: Store, database_url: str
 ) -> None:
-    def differences(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
-
-    assert await _on(database_url, differences) == []
+    at_once = await _on(database_url, _description)
+    await _on(database_url, _forget_everything)
+    outputs = await asyncio.gather(*(_prepare_in_a_process(database_url) for _ in range(3)))
+    assert "0 True" in outputs
+    assert await _on(database_url, _description) == at_once
+    assert await store.count() == 0
 
 
 def test_head_names_the_newest_migration() -> None:

@@ -1,0 +1,16 @@
+"""Addresses as people may see them."""
+
+from __future__ import annotations
+
+import re
+
+
+def without_login(url: str) -> str:
+    """An address without its user and password."""
+    return re.sub(r"//[^/]*@", "//", url)
+
+
+def web_address(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens on this host."""
+    local = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - only compared
+    return f"http://{f'[{local}]' if ':' in local else local}:{port}"

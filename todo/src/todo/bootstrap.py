@@ -1,0 +1,135 @@
+"""Builds every object of a component, once, and runs it: the only place that sees everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dovetail import MessageQueue, Worker, connect, run
+from todo.addresses import web_address, without_login
+from todo.handlers.auditing import audit_handler
+from todo.handlers.mutating import mutating_handler
+from todo.handlers.presence import presence
+from todo.handlers.saving import save_handler
+from todo.joining import queue_url
+from todo.settings import Settings
+from todo.store import Store, open_store
+
+if TYPE_CHECKING:
+    from todo.server import Place
+
+log = logging.getLogger("todo")
+
+#: Database connections of a component that answers people; handlers have one.
+READERS = 4
+
+
+@asynccontextmanager
+async def open_queue(component: str, settings: Settings) -> AsyncIterator[MessageQueue]:
+    """The queue, connected: waits for it as long as it takes, saying so."""
+    url = await queue_url(settings)
+    options = {"source": f"todo/{component}", "timeout": settings.queue_timeout}
+    async with connect(url, patience=None, setting="TODO_QUEUE_URL", **options) as queue:
+        log.info("connected to the queue at %s", without_login(url))
+        yield queue
+
+
+@asynccontextmanager
+async def opened_store(
+    component: str, settings: Settings, connections: int = 1
+) -> AsyncIterator[Store]:
+    """The store, which waits for nothing before it is used or prepared."""
+    store = open_store(settings.database, connections=connections, name=f"todo/{component}")
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def run_save_handler(settings: Settings) -> None:
+    """The save-handler, until it is told to stop."""
+    async with (
+        open_queue("save-handler", settings) as queue,
+        opened_store("save-handler", settings) as store,
+    ):
+        await store.prepare()
+        await run(queue, [save_handler(store, settings.save_handler), presence("save-handler")])
+
+
+async def run_audit_handler(settings: Settings) -> None:
+    """The audit-handler, until it is told to stop."""
+    async with open_queue("audit-handler", settings) as queue:
+        await run(queue, [audit_handler(), presence("audit-handler")])
+
+
+async def run_mutating_handler(settings: Settings) -> None:
+    """The mutating-handler, until it is told to stop."""
+    async with (
+        open_queue("mutating-handler", settings) as queue,
+        opened_store("mutating-handler", settings) as store,
+    ):
+        await store.prepare()
+        group = mutating_handler(store, settings.mutating_handler)
+        await run(queue, [group, presence("mutating-handler")])
+
+
+async def run_web(settings: Settings) -> None:
+    """The web pages, until they are told to stop."""
+    server = import_module("todo.server")
+    place = server.Place(settings.web_host, settings.web_port, "TODO_WEB_HOST", "TODO_WEB_PORT")
+    await _serve("web", place, settings)
+
+
+async def run_api(settings: Settings) -> None:
+    """The API, until it is told to stop."""
+    server = import_module("todo.server")
+    place = server.Place(settings.api_host, settings.api_port, "TODO_API_HOST", "TODO_API_PORT")
+    await _serve("api", place, settings)
+
+
+async def _serve(component: str, place: Place, settings: Settings) -> None:
+    listener = place.bind()
+    async with (
+        open_queue(component, settings) as queue,
+        opened_store(component, settings, READERS) as store,
+        Worker(queue, [presence(component)]),
+    ):
+        app = import_module(f"todo.{component}.app").create_app(queue, store, settings)
+        serve = import_module("todo.server").serve
+        log.info("listening at %s", web_address(place.host, place.port))
+        # Pages are served while the database is not there yet: adding does not need it.
+        await _while_serving(serve(app, listener), store.prepare())
+
+
+async def _while_serving(serving: Awaitable[None], preparing: Awaitable[None]) -> None:
+    """Wait for the end of the first; the second may end before, but not fail."""
+    server, preparation = asyncio.ensure_future(serving), asyncio.ensure_future(preparing)
+    try:
+        await asyncio.wait({server, preparation}, return_when=asyncio.FIRST_COMPLETED)
+        if preparation.done():
+            preparation.result()
+        await server
+    finally:
+        server.cancel()
+        preparation.cancel()
+        await asyncio.gather(server, preparation, return_exceptions=True)
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the schema up to date, waiting for the database."""
+    async with opened_store("migrate", settings) as store:
+        await store.prepare()
+
+
+#: The components by name. What only one of them needs, it imports when it starts.
+COMPONENTS: dict[str, Callable[[Settings], Awaitable[None]]] = {
+    "web": run_web,
+    "api": run_api,
+    "save-handler": run_save_handler,
+    "audit-handler": run_audit_handler,
+    "mutating-handler": run_mutating_handler,
+}

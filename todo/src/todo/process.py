@@ -1,0 +1,79 @@
+"""One process of the application: its settings, its logs, how it ends, and with which status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+from dovetail import ConfigurationError
+from todo import logs
+from todo.components import WRONG
+from todo.settings import Settings, read_settings
+from todo.settings_reader import SettingsInvalid
+from todo.store import SchemaTooNew, StoreRefused
+
+log = logging.getLogger("todo")
+
+#: How long a component has to end after its supervisor is gone.
+ORPHAN_SECONDS = 12.0
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run_process(
+    name: str,
+    work: Callable[[Settings], Awaitable[int | None]],
+    loop_factory: LoopFactory | None = None,
+) -> int:
+    """Read the settings, do the work, and return the exit status: 2 where a setting is wrong."""
+    try:
+        settings = read_settings()
+        logs.configure(settings, name)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(_stoppable(work(settings))) or 0
+    except SettingsInvalid as error:
+        return _wrong(*error.lines)
+    except ConfigurationError as error:
+        return _wrong(_naming(error.setting or "TODO_QUEUE_URL", str(error)))
+    except (StoreRefused, SchemaTooNew) as error:
+        return _wrong(_naming("TODO_DATABASE_URL", f"the database cannot be used: {error}"))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 0
+
+
+async def _stoppable(work: Awaitable[int | None]) -> int | None:
+    """Do the work; SIGTERM and Ctrl-C cancel it, until it arranges that otherwise."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    return await task
+
+
+def _naming(setting: str, text: str) -> str:
+    return text if setting in text else f"{setting}: {text}"
+
+
+def _wrong(*lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201 - there may be no log yet, and it is for a person
+    return WRONG
+
+
+def end_with_parent() -> None:
+    """SIGTERM to this process when its stdin ends, which the parent holds open, however that ended."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,57 @@
+"""What `todo up` says when everything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from todo.addresses import web_address, without_login
+from todo.components import API, COMPONENTS, WEB
+from todo.settings import Settings
+from todo.up.plan import Plan
+
+
+@dataclass(frozen=True)
+class Running:
+    """What was started, and how long that took."""
+
+    plan: Plan
+    settings: Settings
+    #: None where the queue is not ours.
+    monitor_port: int | None
+    queue_url: str
+    seconds: float
+
+
+def banner(running: Running) -> str:
+    """Addresses, what could be added, and how to stop."""
+    width = max(len(name) for name, _ in _places(running))
+    places = "\n".join(f"  {name.ljust(width)}  {place}" for name, place in _places(running))
+    return (
+        f"\nThe to-do list runs, after {running.seconds:.1f} s.\n\n"
+        f"{places}\n{_features(running.plan)}\nCtrl-C stops it.\n"
+    )
+
+
+def _places(running: Running) -> Iterator[tuple[str, str]]:
+    plan, settings = running.plan, running.settings
+    if plan.has(WEB):
+        yield "page", web_address(settings.web_host, settings.web_port)
+    if plan.has(API):
+        yield "API", web_address(settings.api_host, settings.api_port)
+    if running.monitor_port is not None:
+        yield "monitor", web_address("127.0.0.1", running.monitor_port)
+    yield "queue", without_login(running.queue_url)
+    if plan.queue:
+        yield "data", str(Path(settings.data_dir).absolute())
+
+
+def _features(plan: Plan) -> str:
+    absent = [name for name in COMPONENTS if not plan.has(name)]
+    if not absent:
+        return ""
+    commands = "\n".join(f"  todo run {name}" for name in absent)
+    return (
+        f"\nNot running are these; add one, from another terminal, whenever you like:\n{commands}\n"
+    )

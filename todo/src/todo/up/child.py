@@ -1,0 +1,110 @@
+"""One child process, kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dovetail import Backoff
+from todo.components import WRONG
+from todo.up.output import Output
+from todo.up.plan import Instance
+
+log = logging.getLogger("todo.up")
+
+#: Pauses before a crashed child is started again.
+RESTARTS = Backoff(first=0.5, most=30.0, jitter=0)
+#: A child that ran so long did not crash at its start: the pauses begin anew. Seconds.
+STEADY_SECONDS = 60.0
+#: What a child has to end after SIGTERM: its ten seconds to drain, and some to close everything.
+STOP_SECONDS = 13.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended for good: its exit status, and the last line on its stderr."""
+
+    name: str
+    status: int
+    last_words: str
+
+
+class Child:
+    """An instance of a component, started again whenever it ends before it is told to."""
+
+    def __init__(self, instance: Instance, environment: Mapping[str, str], output: Output) -> None:
+        self.instance = instance
+        self._environment = environment
+        self._output = output
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def keep_running(self) -> Ending:
+        """Run until `stop`, or until it says that it is configured wrongly."""
+        crashes = 0
+        while True:
+            started = time.monotonic()
+            ending = await self._run_once()
+            if self._stopping.is_set() or ending.status == WRONG:
+                return ending
+            crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
+            pause = RESTARTS.pause(crashes)
+            log.warning(
+                "%s ended with %s; starting it again in %.1f s",
+                self.instance.name,
+                _described(ending.status),
+                pause,
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+                return ending
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL if that was not enough."""
+        self._stopping.set()
+        if self._process is None:
+            return
+        self.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            log.warning("%s does not end: SIGKILL", self.instance.name)
+            self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it runs."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def _run_once(self) -> Ending:
+        name = self.instance.name
+        command = [sys.executable, "-m", "todo", "run", "--supervised", self.instance.component]
+        self._process = process = await asyncio.create_subprocess_exec(
+            *command,
+            env=self._environment,
+            # It ends when this pipe does, and so when this process does, however that ends.
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            # Ctrl-C in the terminal is for this process, which then tells the children in order.
+            start_new_session=True,
+        )
+        if self._stopping.is_set():
+            self.signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        _, last = await asyncio.gather(
+            self._output.copy(name, process.stdout, sys.stdout.buffer),
+            self._output.copy(name, process.stderr, sys.stderr.buffer),
+        )
+        return Ending(name, await process.wait(), last.decode(errors="replace"))
+
+
+def _described(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"status {status}"

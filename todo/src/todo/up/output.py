@@ -1,0 +1,65 @@
+"""Lines of many processes on one terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from todo.components import QUEUE
+
+#: Bytes read at once from a child.
+_PORTION = 65_536
+#: Cyan, yellow, green, magenta, blue, and their bright sisters: red is for errors.
+_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+
+
+class Output:
+    """Writes lines with the name of whoever said them in front, in one colour each."""
+
+    def __init__(self, names: Sequence[str], *, prefixes: bool, colours: bool) -> None:
+        width = max(len(name) for name in names)
+        self._prefixes = {
+            name: _prefix(name.ljust(width), number if colours else None) if prefixes else b""
+            for number, name in enumerate(names)
+        }
+
+    def line(self, name: str, text: bytes, stream: BinaryIO) -> None:
+        """Write one line."""
+        stream.write(self._prefixes[name] + text + b"\n")
+        stream.flush()
+
+    async def copy(self, name: str, source: asyncio.StreamReader, stream: BinaryIO) -> bytes:
+        """Write the source's lines until it ends; returns the last one."""
+        rest, last = b"", b""
+        while portion := await source.read(_PORTION):
+            *lines, rest = (rest + portion).split(b"\n")
+            for last in lines:
+                self.line(name, last, stream)
+        if rest:
+            last = rest
+            self.line(name, rest, stream)
+        return last
+
+
+class OutputHandler(logging.Handler):
+    """Writes what this process logs among the others' lines."""
+
+    def __init__(self, output: Output, formatter: logging.Formatter | None) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        name = QUEUE if record.name.startswith("dovetail.embedded") else "todo"
+        for line in self.format(record).splitlines():
+            self._output.line(name, line.encode(), sys.stderr.buffer)
+
+
+def _prefix(name: str, number: int | None) -> bytes:
+    if number is None:
+        return f"{name} | ".encode()
+    return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{name} |\x1b[0m ".encode()
