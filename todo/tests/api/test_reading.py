@@ -80,10 +80,18 @@ async def test_one_item(client: httpx.AsyncClient, store: Store) -> None:
     (one,) = items("Buy milk")
     await store.add([one])
 
-    response = await client.get(f"/todo/{one.id.upper()}")
+    found = (await client.get(f"/todo/{one.id.upper()}")).json()
 
-    assert response.json()["item"] == "Buy milk"
-    assert response.json()["id"] == one.id
+    assert (found["id"], found["item"], found["status"]) == (one.id, "Buy milk", "saved")
+
+
+async def test_an_item_that_is_not_saved_yet(client: httpx.AsyncClient, store: Store) -> None:
+    accepted = await client.post("/todo", json={"item": "Buy milk"})
+
+    response = await client.get(accepted.headers["location"])
+
+    assert response.json() == accepted.json()
+    assert response.json()["status"] == "accepted"
 
 
 @pytest.mark.parametrize("wanted", [new_id(), "7", "%00", "x" * 3000])

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from dovetail import MessageQueue, QueueError, QueueUnavailable, new_id
 from todo.api import problems
-from todo.api.schemas import Accepted, NewTodo
+from todo.api.schemas import NewTodo, Todo
 from todo.events import NewItem
 from todo.items import InvalidItem, Item, checked_text
 from todo.serving.body import BodyTooLarge, read_body
@@ -96,7 +96,7 @@ class Adding:
         self._metrics.created += 1
 
     async def _confirm(self, item: Item, send: Send) -> None:
-        body = self._encode(Accepted(item.id, item.item, item.date_added))
+        body = self._encode(Todo(item.id, item.item, item.date_added, "accepted"))
         headers = [
             (b"content-type", _JSON),
             (b"content-length", b"%d" % len(body)),

@@ -45,7 +45,7 @@ def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlet
     metrics = Metrics()
     routes = [
         Route("/todo", Todos(read_page(store))),
-        Route("/todo/{id}", read_one(store)),
+        Route("/todo/{id}", read_one(queue, store)),
         Route("/", index),
         Route("/openapi.json", openapi),
         *probe_routes(queue, store, metrics),

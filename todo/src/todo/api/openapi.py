@@ -50,7 +50,7 @@ def document() -> bytes:
 
 
 def _schemas() -> JsonObject:
-    types = (schemas.NewTodo, schemas.Accepted, schemas.ItemPage, Item, problems.Problem, Readiness)
+    types = (schemas.NewTodo, schemas.Todo, schemas.ItemPage, Item, problems.Problem, Readiness)
     _, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
@@ -59,7 +59,7 @@ def _schemas() -> JsonObject:
         "description": f"What is to be done. Trimmed, it has 1 to {MAX_LENGTH} characters.",
         "examples": ["Record promo video"],
     }
-    for name in ("Item", "Accepted"):
+    for name in ("Item", "Todo"):
         components[name]["properties"]["id"] |= {"format": "uuid"}
     return components
 
@@ -84,10 +84,10 @@ def _add() -> JsonObject:
         "item is added once. UUIDv7 keeps the list in the order of adding.",
         "schema": _UUID,
     }
-    accepted = _json_response("The queue has it.", "Accepted")
+    accepted = _json_response("The queue has it.", "Todo")
     accepted["headers"] = {
         "Location": {
-            "description": "Where the item can be read once it is saved.",
+            "description": "Where the item can be read.",
             "schema": {"type": "string", "format": "uri-reference"},
         }
     }
@@ -132,10 +132,10 @@ def _list() -> JsonObject:
 def _get() -> JsonObject:
     return {
         "operationId": "getItem",
-        "summary": "Read one saved item",
+        "summary": "Read one item",
         "parameters": [{"name": "id", "in": "path", "required": True, "schema": _UUID}],
         "responses": {
-            "200": _json_response("The item.", "Item"),
+            "200": _json_response("The item.", "Todo"),
             **_problems(404, 500),
             "503": _problem("The database cannot be read.", _RETRY),
         },

@@ -1,4 +1,4 @@
-"""GET /todo and GET /todo/{id}: items that are saved."""
+"""GET /todo and GET /todo/{id}."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dovetail import MessageQueue
 from todo.api import problems
 from todo.api.adding import is_uuid
-from todo.api.schemas import ItemPage
+from todo.api.schemas import ItemPage, Todo
+from todo.serving.waiting import read_waiting
 from todo.store import Store, StoreUnavailable
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+#: Waiting items among which one is looked for that is not saved yet.
+WAITING_SEARCHED = 1000
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -45,24 +49,37 @@ def read_page(store: Store) -> Endpoint:
     return endpoint
 
 
-def read_one(store: Store) -> Endpoint:
-    """The endpoint that shows one item."""
+def read_one(queue: MessageQueue, store: Store) -> Endpoint:
+    """The endpoint that shows one item, saved or still waiting."""
 
     async def endpoint(request: Request) -> Response:
         wanted = request.path_params["id"].lower()
         try:
-            item = await store.get(wanted) if is_uuid(wanted) else None
+            found = await _find(queue, store, wanted) if is_uuid(wanted) else None
         except StoreUnavailable:
             return problems.database_unavailable()
-        if item is None:
+        if found is None:
             return problems.problem(
                 404,
-                "No saved item has this id. If it was accepted just now, it waits to be saved: "
-                "try again shortly.",
+                "No item has this id. If it was accepted just now, and many wait to be saved, try "
+                "again later.",
             )
-        return _json(item)
+        return _json(found)
 
     return endpoint
+
+
+async def _find(queue: MessageQueue, store: Store, wanted: str) -> Todo | None:
+    if item := await store.get(wanted):
+        return Todo(item.id, item.item, item.date_added, "saved")
+    waiting = await read_waiting(queue, WAITING_SEARCHED)
+    for item in waiting.items:
+        if item.id == wanted:
+            return Todo(item.id, item.item, item.date_added, "accepted")
+    # It may have been saved between the two.
+    if item := await store.get(wanted):
+        return Todo(item.id, item.item, item.date_added, "saved")
+    return None
 
 
 def _json(content: object) -> Response:

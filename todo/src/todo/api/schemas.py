@@ -16,13 +16,13 @@ class NewTodo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item: str
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """An item that the queue has; it is saved soon."""
+class Todo(msgspec.Struct, frozen=True):
+    """One item: "accepted" while it waits in the queue, "saved" when the database has it."""
 
     id: str
     item: str
     date_added: datetime
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted", "saved"]
 
 
 class ItemPage(msgspec.Struct, frozen=True):

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from dovetail import MessageQueue
 from todo.items import Item
+from todo.serving.waiting import Waiting, read_waiting
 from todo.store import Store, StoreUnavailable
-from todo.web.waiting import Waiting, read_waiting
 
 #: Saved items on one page.
 PAGE_SIZE = 50
+#: Waiting items that are shown at most; the longest waiting ones.
+WAITING_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Listing:
 async def read_listing(queue: MessageQueue, store: Store, before: str | None = None) -> Listing:
     """One page of the list; what cannot be reached is left out and marked."""
     # First the queue and then the table: what is acked in between is in the table by then.
-    waiting = await read_waiting(queue)
+    waiting = await read_waiting(queue, WAITING_SHOWN)
     try:
         saved, missing = await _read_saved(store, before, [item.id for item in waiting.items])
     except (StoreUnavailable, TimeoutError):

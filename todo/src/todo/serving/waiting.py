@@ -14,8 +14,6 @@ from todo.items import Item
 
 #: The group that saves items.
 GROUP = "save-handler"
-#: Waiting items that are read, and so shown, at most.
-MOST = 100
 #: Seconds that the queue has to answer.
 PATIENCE = 1.5
 
@@ -47,14 +45,14 @@ class Waiting:
         return replace(self, items=[item for item in self.items if item.id in ids])
 
 
-async def read_waiting(queue: MessageQueue) -> Waiting:
-    """Ask the queue. Where it cannot be reached, the answer says so."""
+async def read_waiting(queue: MessageQueue, most: int) -> Waiting:
+    """Ask the queue for up to `most` of them. Where it cannot be reached, the answer says so."""
     if not queue.connected:
         return Waiting(unreachable=True)
     try:
         async with asyncio.timeout(PATIENCE):
-            received = await queue.waiting(NewItem, GROUP, most=MOST)
-            complete = len(received) < MOST
+            received = await queue.waiting(NewItem, GROUP, most=most)
+            complete = len(received) < most
             backlog = None if complete else await _backlog(queue)
     except (QueueError, TimeoutError):
         return Waiting(unreachable=True)
