@@ -108,6 +108,6 @@ def _is_groups(value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     if not isinstance(value, list | tuple):
-        return "None" if value is None else f"a {type(value).__name__}"
+        return f"of the type {type(value).__name__}"
     others = {type(one).__name__ for one in value if not isinstance(one, Group)}
     return f"a list with {', '.join(sorted(others))}"

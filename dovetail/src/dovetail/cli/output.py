@@ -124,6 +124,6 @@ def size(amount: int) -> str:
     scaled = float(amount)
     for unit in ("kB", "MB", "GB"):
         scaled /= 1000
-        if scaled < 1000:
+        if scaled < 999.95:  # what is not rounded up to the next unit
             return f"{scaled:.1f} {unit}"
-    return f"{scaled / 1000:.1f} TB"
+    return f"{scaled / 1000:,.1f} TB"

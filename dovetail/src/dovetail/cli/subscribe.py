@@ -83,17 +83,18 @@ async def _listen(what: Subscribing) -> None:
 async def _join(what: Subscribing, name: str) -> None:
     """Print as a member of a group; a message is acked once its line is out."""
     group = Group(name, start=what.start)
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ended: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
     group.on(what.pattern)(_printer(what, ended))
     async with what.address.connected() as queue, Worker(queue, [group]) as worker:
         note(
             f"Member of the group {name} on {what.pattern} at {without_secrets(what.address.url)}. "
             "Ctrl-C stops; the group stays, and new messages wait for it."
         )
-        await first(worker, ended)
+        if ending := await first(worker, ended):
+            raise ending
 
 
-def _printer(what: Subscribing, ended: asyncio.Future[None]) -> Callable[[Received], Any]:
+def _printer(what: Subscribing, ended: asyncio.Future[Ending | None]) -> Callable[[Received], Any]:
     number = 0
 
     async def show(message: Received) -> None:
@@ -112,13 +113,10 @@ def _printer(what: Subscribing, ended: asyncio.Future[None]) -> Callable[[Receiv
     return show
 
 
-def _end(ended: asyncio.Future[None], ending: Ending | None) -> None:
+def _end(ended: asyncio.Future[Ending | None], ending: Ending | None) -> None:
     # What was fetched and is not wanted goes back with NotReady. Nobody needs to read of that.
     logging.getLogger("dovetail.worker").setLevel(logging.ERROR)
-    if ending:
-        ended.set_exception(ending)
-    else:
-        ended.set_result(None)
+    ended.set_result(ending)
 
 
 def _described(what: Subscribing, number: int, message: Received) -> str:
