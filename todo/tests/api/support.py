@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 
 from dovetail import MessageQueue, new_id
@@ -49,3 +52,16 @@ def is_problem(response: httpx.Response, status: int) -> dict[str, object]:
     assert problem["title"]
     assert problem["detail"]
     return problem
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    """A real server on a free port; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
