@@ -158,7 +158,7 @@ class Application:
         """Wait for something that can only be asked for."""
         try:
             async with asyncio.timeout(within):
-                while not await condition():
+                while not await condition():  # noqa: ASYNC110 - other processes send no signal
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
             said = "\n\n".join(process.output for process in self.processes)

@@ -51,4 +51,4 @@ async def _load(app: Application) -> None:
 def _saved(handlers: list[Process]) -> Counter[str]:
     """How often each item's id was saved."""
     said = (line.partition(" saved ")[2] for handler in handlers for line in handler.lines)
-    return Counter(id for ids in said for id in ids.split())
+    return Counter(item_id for ids in said for item_id in ids.split())
