@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import Any
 
+import msgspec
+
 from dovetail.envelope import SPEC_VERSION, Codec, Envelope, encode
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import new_id
@@ -21,7 +23,8 @@ def answerer(group: Group, handler: Handler, source: str) -> Answerer:
 
     async def answer(body: bytes) -> bytes:
         envelope: Envelope[Any] = Envelope(specversion=SPEC_VERSION, id="", source="", type="")
-        result, failure = None, None
+        result: Any = msgspec.UNSET  # null would not be the type that was asked for
+        failure = None
         try:
             envelope = codec.decode(body)
             result = await _call(group, handler, envelope)

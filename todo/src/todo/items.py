@@ -64,7 +64,7 @@ def _milliseconds(id: str) -> int:
         parsed = uuid.UUID(id)
     except ValueError:
         parsed = uuid.UUID(int=0)
-    if parsed.version != 7:
+    if parsed.version != 7 or parsed.int >> 127:  # the latter from the year 6429 on
         raise InvalidItem(f"The id {id!r} is no UUIDv7, so the time of adding is not known.")
     return parsed.int >> 80
 
