@@ -97,7 +97,8 @@ class NatsTransport:
             ) from error
         size = len(NOT_STORED)
         wire.write(
-            b"HPUB %s %d %d\r\n%s%s\r\n" % (subject.encode(), size, size + len(body), NOT_STORED, body)
+            b"HPUB %s %d %d\r\n%s%s\r\n"
+            % (subject.encode(), size, size + len(body), NOT_STORED, body)
         )
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
