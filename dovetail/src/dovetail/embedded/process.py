@@ -63,6 +63,7 @@ class ServerProcess:
         folder.config.write_bytes(_configuration(folder, state))
         folder.forget()
         with folder.log.open("ab") as log:
+            log_start = os.fstat(log.fileno()).st_size
             process = await asyncio.create_subprocess_exec(
                 program,
                 "--config",
@@ -74,7 +75,6 @@ class ServerProcess:
                 start_new_session=True,  # Ctrl-C in the terminal is for its parent, which drains first
                 preexec_fn=dies_with_parent(),
             )
-            log_start = os.fstat(log.fileno()).st_size
         state.pid, state.ready = process.pid, False
         folder.write(state)
         return cls(process, folder, log_start)
