@@ -1,0 +1,163 @@
+"""The form: what it accepts, and what it says beside the field."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from dovetail import MessageQueue
+
+from .support import published, text_of
+
+
+def hidden_form(html: str) -> str:
+    """The name by which a form is known again."""
+    found = re.search(r'name="form" value="([^"]+)"', html)
+    assert found is not None
+    return found[1]
+
+
+async def test_the_form_is_empty_and_ready(client: httpx.AsyncClient) -> None:
+    response = await client.get("/new")
+
+    assert response.status_code == 200
+    assert '<form method="post" action="/new"' in response.text
+    assert '<label for="item">' in response.text
+    assert 'value=""' in response.text
+
+
+async def test_an_item_is_published_and_the_list_says_so(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    response = await client.post("/new", data={"item": "  Buy milk ", "then": "list"})
+
+    assert response.status_code == 303
+    page = await client.get(response.headers["location"])
+    assert page.url.path == "/list"
+    assert "Accepted" in text_of(page.text, "accepted")
+    assert [item.item for item in await published(queue)] == ["Buy milk"]
+
+
+async def test_the_next_item_can_follow_at_once(client: httpx.AsyncClient) -> None:
+    response = await client.post("/new", data={"item": "Buy milk", "then": "new"})
+
+    page = await client.get(response.headers["location"])
+    assert page.url.path == "/new"
+    assert "Accepted" in text_of(page.text, "accepted")
+    assert 'value=""' in page.text
+
+
+@pytest.mark.parametrize("text", ["🦄" * 256, "</title><script>alert(1)</script>", "שלום", "a&b=c"])
+async def test_any_text_of_up_to_256_characters(
+    text: str, client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    assert (await client.post("/new", data={"item": text})).status_code == 303
+    assert [item.item for item in await published(queue)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says", "kept"),
+    [
+        ({"item": ""}, "enter what is to be done", ""),
+        ({}, "enter what is to be done", ""),
+        ({"item": " \t\u3000"}, "enter what is to be done", " \t\u3000"),
+        ({"item": "x" * 257}, "257 characters", "x" * 257),
+        ({"item": 'a"b<i>\0'}, "cannot be kept", "a&#34;b&lt;i&gt;\0"),
+    ],
+)
+async def test_the_error_stands_beside_the_field_and_the_text_is_kept(
+    fields: dict[str, str], says: str, kept: str, client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    response = await client.post("/new", data=fields | {"then": "list"})
+
+    assert response.status_code == 422
+    assert says in text_of(response.text, "item-error")
+    assert f'value="{kept}"' in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert 'aria-describedby="item-error item-hint"' in response.text
+    assert "<title>Error: New item" in response.text
+    assert await published(queue) == []
+
+
+async def test_the_same_form_twice_adds_one_item(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    fields = {"form": hidden_form((await client.get("/new")).text), "item": "Buy milk"}
+
+    for _ in range(2):
+        assert (await client.post("/new", data=fields)).status_code == 303
+    assert len(await published(queue)) == 1
+    await client.post("/new", data=fields | {"item": "Buy bread"})
+    assert [item.item for item in await published(queue)] == ["Buy milk", "Buy bread"]
+
+
+async def test_different_forms_may_hold_the_same_text(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    for _ in range(2):
+        form = hidden_form((await client.get("/new")).text)
+        await client.post("/new", data={"form": form, "item": "Buy milk"})
+    await client.post("/new", data={"item": "Buy milk"})
+    await client.post("/new", data={"item": "Buy milk"})
+
+    assert len(await published(queue)) == 4
+
+
+async def test_too_much_at_once(client: httpx.AsyncClient, queue: MessageQueue) -> None:
+    response = await client.post("/new", data={"item": "x" * 70_000})
+
+    assert response.status_code == 413
+    assert "Nothing was accepted" in response.text
+    assert await published(queue) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status"),
+    [
+        (b'{"item": "milk"}', "application/json", 415),
+        (b"item=milk", "text/plain", 415),
+        (b"item=milk", "", 415),
+        (b"item=%FF%FE", "application/x-www-form-urlencoded", 400),
+        (b"item=\xff", "application/x-www-form-urlencoded", 400),
+        (b"&".join(b"a=%d" % i for i in range(50)), "application/x-www-form-urlencoded", 400),
+    ],
+)
+async def test_what_no_form_sends(
+    content: bytes,
+    content_type: str,
+    status: int,
+    client: httpx.AsyncClient,
+    queue: MessageQueue,
+) -> None:
+    response = await client.post("/new", content=content, headers={"Content-Type": content_type})
+
+    assert response.status_code == status
+    assert "Nothing was accepted" in response.text
+    assert await published(queue) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "accepted"),
+    [
+        ({}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "http://todo.test"}, True),
+        ({"Origin": "https://todo.test"}, True),
+        ({"Origin": "http://evil.test"}, False),
+        ({"Origin": "http://todo.test.evil.test"}, False),
+        ({"Origin": "null"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://todo.test"}, False),
+    ],
+)
+async def test_other_sites_cannot_send_the_form(
+    headers: dict[str, str], accepted: bool, client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    response = await client.post("/new", data={"item": "Buy milk"}, headers=headers)
+
+    assert response.status_code == (303 if accepted else 403)
+    assert len(await published(queue)) == int(accepted)
