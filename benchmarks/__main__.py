@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks import handlers, http, publish, wrk
-from benchmarks.contest import Outcome, hold
+from benchmarks.contest import Options, Outcome, hold
 from benchmarks.report import as_json, table
 
 CONTESTS = {"handlers": handlers.contest, "publish": publish.contest, "http": http.contest}
@@ -21,13 +21,18 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", choices=CONTESTS, help="hold one contest")
     parser.add_argument("--quick", action="store_true", help="shorter and less exact")
+    parser.add_argument(
+        "--fsync",
+        action="store_true",
+        help="NATS syncs every message to the disk, as PostgreSQL does",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to a file")
     return parser.parse_args()
 
 
-async def hold_all(names: list[str], *, quick: bool) -> list[Outcome]:
+async def hold_all(names: list[str], options: Options) -> list[Outcome]:
     """Hold these contests one after the other."""
-    return [await hold(CONTESTS[name](quick=quick)) for name in names]
+    return [await hold(CONTESTS[name](options)) for name in names]
 
 
 def main() -> int:
@@ -39,7 +44,8 @@ def main() -> int:
         print("http is left out: wrk was not found; on Debian: apt-get install wrk")
         names.remove("http")
         complete = False
-    outcomes = asyncio.run(hold_all(names, quick=options.quick))
+    how = Options(quick=options.quick, fsync=options.fsync)
+    outcomes = asyncio.run(hold_all(names, how))
     print(table(outcomes))
     print(f"{time.monotonic() - started:.0f} s")
     if options.json:

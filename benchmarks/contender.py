@@ -60,11 +60,12 @@ class Tally:
         """From the first call of the handler until the server has every ack: `rate` in messages a
         second, and `cpu`, the microseconds of processor time that this process took for each.
         """
-        js = (await nats.connect(url)).jetstream()
+        client = await nats.connect(url)
         await self._complete.wait()
-        while not await _all_acked(js, self.expected):  # noqa: ASYNC110 - nobody tells
+        while not await _all_acked(client.jetstream(), self.expected):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(LOOK_SECONDS)
         seconds, used = time.perf_counter() - self._started, time.process_time() - self._used
+        await client.close()
         if not len(set(self._ids)) == len(self._ids) == self.expected:
             raise RuntimeError(f"{len(self._ids)} calls for {len(set(self._ids))} messages")
         return {"rate": self.expected / seconds, "cpu": used / self.expected * 1e6}

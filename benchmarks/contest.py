@@ -10,6 +10,16 @@ from statistics import median
 Values = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Options:
+    """How the contests are held."""
+
+    #: Shorter and less exact.
+    quick: bool = False
+    #: NATS writes every message through to the disk before it confirms, as PostgreSQL does.
+    fsync: bool = False
+
+
 class ContenderFailed(Exception):
     """A contender did not do what it was to do; the text says why."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Values
+from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Options, Values
 from benchmarks.process import run_contender
 from benchmarks.servers import queue_server
 
@@ -26,12 +26,12 @@ raw = Baseline("to raw", [pulls, fetch])
 faststream = Baseline("to FastStream one by one", [push_model, push, pull])
 
 
-def contest(*, quick: bool) -> Contest:
+def contest(options: Options) -> Contest:
     """The contest; `quick` is two rounds with a quarter of the messages."""
 
     async def measure(contender: Contender) -> Values:
-        messages = contender.messages // (4 if quick else 1)
-        async with queue_server() as server:
+        messages = contender.messages // (4 if options.quick else 1)
+        async with queue_server(fsync=options.fsync) as server:
             return await run_contender(contender, server.url, f"--messages={messages}")
 
     return Contest(
@@ -41,6 +41,6 @@ def contest(*, quick: bool) -> Contest:
         figures=[rate, cpu],
         baselines=[raw, faststream],
         aims=[Aim(rate, one, faststream, 6.0)],
-        rounds=2 if quick else 5,
+        rounds=2 if options.quick else 5,
         measure=measure,
     )

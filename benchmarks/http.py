@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from benchmarks import wrk
-from benchmarks.contest import Aim, Baseline, Contender, ContenderFailed, Contest, Figure, Values
+from benchmarks.contest import (
+    Aim,
+    Baseline,
+    Contender,
+    ContenderFailed,
+    Contest,
+    Figure,
+    Options,
+    Values,
+)
 from benchmarks.programs import running
+from benchmarks.servers import database_server, queue_server
 
 todo = Contender("todo run api, on NATS", "todo")
 postgres = Contender("FastAPI + SQLAlchemy + PostgreSQL", "benchmarks.peers.fastapi_postgres")
@@ -13,31 +23,40 @@ faststream = Contender("FastAPI + FastStream, on NATS", "benchmarks.peers.fastap
 rate = Figure("rate", "accepted/s")
 p50 = Figure("p50", "p50, ms", more=False)
 p99 = Figure("p99", "p99, ms", more=False)
+cpu = Figure("cpu", "processor time of the program, µs/request", more=False)
 to_postgres = Baseline("to synchronous", [postgres])
 to_faststream = Baseline("to FastStream", [faststream])
 
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 1
 
 
-def contest(*, quick: bool) -> Contest:
+def contest(options: Options) -> Contest:
     """The contest; `quick` is one round of 2 s for each."""
 
     async def measure(contender: Contender) -> Values:
-        async with running(contender.module, database=contender is postgres) as program:
+        async with (
+            (
+                database_server() if contender is postgres else queue_server(fsync=options.fsync)
+            ) as server,
+            running(contender.module, server.url) as program,
+        ):
             before = await wrk.post(program.url, WARM_UP_SECONDS)
-            found = await wrk.post(program.url, 2.0 if quick else 6.0)
+            used = program.processor_seconds()
+            found = await wrk.post(program.url, 2 if options.quick else 6)
+            used = program.processor_seconds() - used
             there = await program.items()
         if failures := before["failed"] + found["failed"]:
             raise ContenderFailed(f"{failures:.0f} answers were not 202")
         if there < (accepted := before["accepted"] + found["accepted"]):
             raise ContenderFailed(f"{accepted:.0f} were accepted, but only {there} are stored")
-        return {"rate": found["accepted"] / found["seconds"], **found}
+        accepted_per_second = found["accepted"] / found["seconds"]
+        return {"rate": accepted_per_second, "cpu": used / found["accepted"] * 1e6, **found}
 
     return Contest(
         name="http",
         title=f"POST /todo, {wrk.CLIENTS} keep-alive clients, every answer 202",
         contenders=[todo, postgres, faststream],
-        figures=[rate, p50, p99],
+        figures=[rate, p50, p99, cpu],
         baselines=[to_postgres, to_faststream],
         aims=[
             Aim(rate, todo, to_postgres, 8.0),
@@ -45,6 +64,6 @@ def contest(*, quick: bool) -> Contest:
             Aim(p99, todo, to_postgres, 1.0),
             Aim(p99, todo, to_faststream, 1.0),
         ],
-        rounds=1 if quick else 3,
+        rounds=1 if options.quick else 3,
         measure=measure,
     )

@@ -12,6 +12,11 @@ from benchmarks.contest import Contender, ContenderFailed, Values
 ROOT = Path(__file__).parent.parent
 
 
+def last_line(text: str) -> str:
+    """Where a Python program says why it failed."""
+    return (text.strip().splitlines() or ["without a word"])[-1]
+
+
 async def run_contender(contender: Contender, url: str, *options: str) -> Values:
     """Run a contender in its own process; what it prints last are its values. Raises ContenderFailed."""
     process = await asyncio.create_subprocess_exec(
@@ -22,6 +27,6 @@ async def run_contender(contender: Contender, url: str, *options: str) -> Values
     )
     out, errors = await process.communicate()
     if process.returncode:
-        raise ContenderFailed(errors.decode(errors="replace").strip()[-500:])
+        raise ContenderFailed(last_line(errors.decode(errors="replace")))
     values: Values = json.loads(out.decode().strip().rsplit("\n", 1)[-1])
     return values

@@ -1,4 +1,4 @@
-"""The HTTP programs: each one process, on a server with an empty store."""
+"""The HTTP programs: each one process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import asyncpg
 
 from benchmarks.contender import stored
 from benchmarks.contest import ContenderFailed
-from benchmarks.process import ROOT
-from benchmarks.servers import database_server, free_port, queue_server
+from benchmarks.process import ROOT, last_line
+from benchmarks.servers import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -26,15 +26,21 @@ UVICORN = ("--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=
 class Program:
     """A program that serves, and the server that holds what it accepted."""
 
-    def __init__(self, port: int, server_url: str) -> None:
+    def __init__(self, port: int, server_url: str, pid: int) -> None:
         self.url = f"http://{HOST}:{port}"
-        self.server_url = server_url
+        self._server_url = server_url
+        self._pid = pid
+
+    def processor_seconds(self) -> float:
+        """What the process itself took so far, without the servers that it talks to (Linux's /proc)."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def items(self) -> int:
         """Items on the server's store."""
-        if self.server_url.startswith("nats:"):
-            return await stored(self.server_url)
-        connection = await asyncpg.connect(self.server_url)
+        if self._server_url.startswith("nats:"):
+            return await stored(self._server_url)
+        connection = await asyncpg.connect(self._server_url)
         try:
             return int(await connection.fetchval("SELECT count(*) FROM todos"))
         finally:
@@ -42,14 +48,13 @@ class Program:
 
 
 @asynccontextmanager
-async def running(module: str, *, database: bool) -> AsyncIterator[Program]:
+async def running(module: str, server_url: str) -> AsyncIterator[Program]:
     """The program, answering. `module` is "todo" for ours. ContenderFailed where it does not start."""
     port = free_port()
-    async with database_server() if database else queue_server() as server:
-        command, environment = (_ours if module == "todo" else _peer)(module, port, server.url)
-        async with _child(command, environment) as log:
-            await _answering(port, log)
-            yield Program(port, server.url)
+    command, environment = (_ours if module == "todo" else _peer)(module, port, server_url)
+    async with _child(command, environment) as (pid, log):
+        await _answering(port, log)
+        yield Program(port, server_url, pid)
 
 
 def _peer(module: str, port: int, server_url: str) -> tuple[list[str], dict[str, str]]:
@@ -64,8 +69,10 @@ def _ours(module: str, port: int, server_url: str) -> tuple[list[str], dict[str,
 
 
 @asynccontextmanager
-async def _child(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[Path]:
-    """A process in an empty folder, ended with the context; gives the file that it prints to."""
+async def _child(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> AsyncIterator[tuple[int, Path]]:
+    """A process in an empty folder, ended with the context; gives its id and the file it prints to."""
     with tempfile.TemporaryDirectory(prefix="dovetail-bench-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
@@ -73,7 +80,7 @@ async def _child(command: Sequence[str], environment: Mapping[str, str]) -> Asyn
                 *command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output
             )
         try:
-            yield log
+            yield child.pid, log
         finally:
             if child.returncode is None:
                 child.terminate()
@@ -87,11 +94,8 @@ async def _answering(port: int, log: Path) -> None:
             while not await _listens(port):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise ContenderFailed(f"it did not answer: {_end(log)}") from None
-
-
-def _end(log: Path) -> str:
-    return log.read_text(errors="replace").strip()[-500:]
+        said = last_line(await asyncio.to_thread(log.read_text, errors="replace"))
+        raise ContenderFailed(f"it did not answer: {said}") from None
 
 
 async def _listens(port: int) -> bool:

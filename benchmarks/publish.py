@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Values
+from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Options, Values
 from benchmarks.process import run_contender
 from benchmarks.servers import queue_server
 
@@ -28,12 +28,12 @@ raw_id = Baseline("to raw with id", [asynchronous_id, gathered_id])
 faststream = Baseline("to FastStream", [pydantic, msgspec])
 
 
-def contest(*, quick: bool) -> Contest:
+def contest(options: Options) -> Contest:
     """The contest; `quick` is two rounds of 0.2 s for each figure."""
-    seconds = 0.2 if quick else 0.5
+    seconds = 0.2 if options.quick else 0.5
 
     async def measure(contender: Contender) -> Values:
-        async with queue_server() as server:
+        async with queue_server(fsync=options.fsync) as server:
             return await run_contender(contender, server.url, f"--seconds={seconds}")
 
     return Contest(
@@ -46,6 +46,6 @@ def contest(*, quick: bool) -> Contest:
         figures=[single, hundred, thousand, cpu],
         baselines=[raw, raw_id, faststream],
         aims=[Aim(hundred, publish, faststream, 1.8)],
-        rounds=2 if quick else 5,
+        rounds=2 if options.quick else 5,
         measure=measure,
     )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from dovetail.testing.servers import NatsServer, PostgresServer
 
 
-def queue_server() -> NatsServer:
-    """A NATS server with an empty store."""
-    return NatsServer()
+@asynccontextmanager
+async def queue_server(*, fsync: bool = False) -> AsyncIterator[NatsServer]:
+    """A NATS server with an empty store; by default it leaves writing to the disk to the system."""
+    with tempfile.TemporaryDirectory(prefix="dovetail-bench-") as folder:
+        config = f"jetstream {{ store_dir: {json.dumps(folder)}, sync_interval: always }}"
+        async with NatsServer(folder=Path(folder), config=config if fsync else "") as server:
+            yield server
 
 
 def database_server() -> PostgresServer:

@@ -22,10 +22,10 @@ def available() -> bool:
     return shutil.which("wrk") is not None
 
 
-async def post(url: str, seconds: float) -> dict[str, float]:
-    """Send `POST /todo` from 64 keep-alive clients for so long; latencies are in milliseconds."""
+async def post(url: str, seconds: int) -> dict[str, float]:
+    """Send `POST /todo` from 64 keep-alive clients for so many seconds; latencies are in milliseconds."""
     process = await asyncio.create_subprocess_exec(
-        *("wrk", "--threads=1", f"--connections={CLIENTS}", f"--duration={seconds:g}s"),
+        *("wrk", "--threads=1", f"--connections={CLIENTS}", f"--duration={seconds}s"),
         *("--timeout=10s", f"--script={HERE / 'post.lua'}", url),
         stdout=asyncio.subprocess.PIPE,
     )

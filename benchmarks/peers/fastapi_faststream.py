@@ -24,7 +24,7 @@ from benchmarks.peers.fastapi_todo import Todo
 def create_app() -> FastAPI:
     """The application; its queue is named by BENCH_SERVER_URL."""
     broker = NatsBroker(os.environ["BENCH_SERVER_URL"], logger=None)
-    publisher = broker.publisher(SUBJECT, stream=JStream(STREAM, subjects=[SUBJECT]))
+    publisher = broker.publisher(SUBJECT, stream=JStream(STREAM, subjects=[SUBJECT]), timeout=5)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -36,7 +36,7 @@ decode = msgspec.json.Decoder(content_msgspec.NewItem).decode
 async def fill(options: argparse.Namespace, stream: JStream) -> None:
     """Store the messages by FastStream's own publisher, with the headers that it sets."""
     broker = NatsBroker(options.url, logger=None)
-    publisher = broker.publisher(SUBJECT, stream=stream)
+    publisher = broker.publisher(SUBJECT, stream=stream, timeout=5)
     async with broker:
         await broker.start()
         for first in range(0, options.messages, FETCH):
