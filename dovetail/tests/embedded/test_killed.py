@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -136,6 +137,24 @@ async def test_restarts_go_on_until_the_port_is_free_again(
         )  # without a turn of the event loop: the port is taken before the restart
         with socket.create_server(("127.0.0.1", port)):
             await until(lambda: f"cannot listen on port {port}" in caplog.text)
+        await until(lambda: "the queue is back" in caplog.text)
+        assert await kept_messages(server.url) == 1
+
+
+async def test_restarts_go_on_while_the_folder_cannot_be_written_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "dovetail.embedded")
+
+    def no_room(_: ServerState) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with EmbeddedServer(tmp_path, 0, 0) as server:
+        await keep_a_message(server.url)
+        with monkeypatch.context() as full:
+            full.setattr(server.folder, "write", no_room)
+            os.kill(server.pid, signal.SIGKILL)
+            await until(lambda: "No space left" in caplog.text)
         await until(lambda: "the queue is back" in caplog.text)
         assert await kept_messages(server.url) == 1
 

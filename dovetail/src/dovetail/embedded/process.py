@@ -75,9 +75,14 @@ class ServerProcess:
                 start_new_session=True,  # Ctrl-C in the terminal is for its parent, which drains first
                 preexec_fn=dies_with_parent(),
             )
+        server = cls(process, folder, log_start)
         state.pid, state.ready = process.pid, False
-        folder.write(state)
-        return cls(process, folder, log_start)
+        try:
+            folder.write(state)
+        except OSError:
+            await server.end()
+            raise
+        return server
 
     async def wait_ready(self, state: ServerState) -> None:
         """Wait until it serves. Raises QueueUnavailable with its own words if it ends instead."""

@@ -155,19 +155,23 @@ class EmbeddedServer:
         check_free(self._state.host, self._state.monitor_port, self.names.monitor_port)
 
     async def _launch(self) -> None:
+        try:
+            await self._start_server()
+        except OSError as error:
+            await self._end_server()
+            raise QueueUnavailable(f"cannot start {self._program}: {error}") from error
+        except QueueUnavailable:
+            await self._end_server()
+            self._check_ports()  # the likeliest reason, and one that says what to change
+            raise
+
+    async def _start_server(self) -> None:
         lock = await take_server_lock(self.folder)
         try:
             self._server = await ServerProcess.start(self._program, self.folder, self._state, lock)
-        except OSError as error:
-            raise QueueUnavailable(f"cannot start {self._program}: {error}") from error
         finally:
             os.close(lock)  # the server has its own
-        try:
-            await self._server.wait_ready(self._state)
-        except QueueUnavailable:
-            await self._server.end()
-            self._check_ports()  # the likeliest reason, and one that says what to change
-            raise
+        await self._server.wait_ready(self._state)
 
     async def _keep_running(self) -> None:
         crashes = 0
