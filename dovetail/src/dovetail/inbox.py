@@ -1,0 +1,116 @@
+"""Effects that happen once: a handled message's id, recorded in the handler's own transaction.
+
+Needs SQLAlchemy: `pip install dovetail[sqlalchemy]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, overload
+
+from sqlalchemy import Column, DateTime, MetaData, String, Table, delete
+
+from dovetail.errors import ConfigurationError, Unsupported
+from dovetail.group import Context
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+#: SQLAlchemy's dialects with INSERT … ON CONFLICT DO NOTHING … RETURNING.
+_DIALECTS = ("postgresql", "sqlite")
+
+_Key = tuple[str, str]
+
+
+class Inbox:
+    """A table of handled messages, for handlers whose effect in a database must happen once.
+
+    A message may be delivered again: its worker was killed after the effect and before the ack. Ask
+    in the transaction that has the effect, and leave the effect out where the answer is no:
+
+        async with engine.begin() as connection:
+            if await inbox.first_time(connection, context):
+                await connection.execute(...)
+
+    The table belongs to `metadata`, so that it is created and migrated with the handler's own.
+    """
+
+    def __init__(self, metadata: MetaData, table: str = "dovetail_inbox") -> None:
+        self.table = Table(
+            table,
+            metadata,
+            Column("group_name", String, primary_key=True),
+            Column("message_id", String, primary_key=True),
+            # UTC; SQLite keeps it without an offset
+            Column("handled_at", DateTime(timezone=True), nullable=False, index=True),
+        )
+
+    @overload
+    async def first_time(self, connection: AsyncConnection, contexts: Context) -> bool: ...
+
+    @overload
+    async def first_time(
+        self, connection: AsyncConnection, contexts: Sequence[Context]
+    ) -> list[bool]: ...
+
+    async def first_time(
+        self, connection: AsyncConnection, contexts: Context | Sequence[Context]
+    ) -> bool | list[bool]:
+        """Record these messages as handled, and tell which of them were not recorded before.
+
+        True and False in the order of `contexts`; of two with the same id the first is the first time.
+        It holds once the transaction is committed, and is as if never asked when that is rolled back.
+        Where another transaction is recording the same message, this waits for its end; on SQLite for
+        as long as its busy timeout, and then SQLAlchemy's OperationalError ends the transaction.
+        Raises ConfigurationError on a connection without transactions, Unsupported on another database.
+        """
+        if isinstance(contexts, Context):
+            return (await self.first_time(connection, [contexts]))[0]
+        self._check(connection)
+        # In one order everywhere: two transactions that share ids must not wait for each other.
+        keys = sorted({(context.group, context.id) for context in contexts})
+        new = await self._record(connection, keys) if keys else set()
+        answers = []
+        for context in contexts:
+            key = (context.group, context.id)
+            answers.append(key in new)
+            new.discard(key)
+        return answers
+
+    async def forget(self, connection: AsyncConnection, before: datetime) -> int:
+        """Remove what was recorded before this moment; returns how much that was.
+
+        Keep what may come again: as long as messages stay in the queue, dead letters included.
+        """
+        if before.tzinfo is None:
+            raise ConfigurationError("`before` needs an offset, as in datetime.now(UTC)")
+        old = self.table.c.handled_at < before.astimezone(UTC)
+        result = await connection.execute(delete(self.table).where(old))
+        return result.rowcount
+
+    async def _record(self, connection: AsyncConnection, keys: Sequence[_Key]) -> set[_Key]:
+        """The keys that were not there before."""
+        insert: Any = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert
+        columns = self.table.c
+        statement = (
+            insert(self.table)
+            .on_conflict_do_nothing(index_elements=[columns.group_name, columns.message_id])
+            .returning(columns.group_name, columns.message_id)
+        )
+        now = datetime.now(UTC)
+        rows = [{"group_name": name, "message_id": key, "handled_at": now} for name, key in keys]
+        return {(name, key) for name, key in await connection.execute(statement, rows)}
+
+    def _check(self, connection: AsyncConnection) -> None:
+        if connection.dialect.name not in _DIALECTS:
+            raise Unsupported(
+                f"the inbox works on SQLite and PostgreSQL, not on {connection.dialect.name}"
+            )
+        if connection.sync_connection is not None:
+            options = connection.sync_connection.get_execution_options()
+            if options.get("isolation_level") == "AUTOCOMMIT":
+                raise ConfigurationError(
+                    "the inbox needs a transaction; this connection is set to AUTOCOMMIT"
+                )
