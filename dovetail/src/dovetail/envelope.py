@@ -114,13 +114,10 @@ def received(subject: str, body: bytes, headers: Mapping[str, str] | None = None
     envelope = _open(body, headers)
     if envelope is None:
         return Received(subject=subject, body=body, data=body)
-    data: Any = None if envelope.data is msgspec.UNSET else envelope.data
-    if envelope.data_base64 is not None:
-        data = base64.b64decode(envelope.data_base64)
     return Received(
         subject=subject,
         body=body,
-        data=data,
+        data=None if envelope.data is msgspec.UNSET else envelope.data,
         id=envelope.id,
         type=envelope.type,
         source=envelope.source,
@@ -133,9 +130,12 @@ def _open(body: bytes, headers: Mapping[str, str] | None) -> Envelope[Any] | Non
     try:
         if headers and (attributes := _attributes(headers)):
             return Envelope(**attributes, data=_payload(body, attributes.get("datacontenttype")))
-        return _any_data.decode(body)
+        envelope = _any_data.decode(body)
+        if envelope.data_base64 is not None:
+            envelope.data = base64.b64decode(envelope.data_base64)
     except (msgspec.MsgspecError, ValueError, TypeError):
         return None
+    return envelope
 
 
 def _payload(body: bytes, content_type: str | None) -> Any:
