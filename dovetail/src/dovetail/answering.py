@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dovetail.envelope import SPEC_VERSION, Codec, Envelope, encode
+from dovetail.envelope import Codec, Envelope, encode
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import new_id
 from dovetail.outcome import describe
@@ -22,25 +22,37 @@ def answerer(group: Group, handler: Handler, source: str) -> Answerer:
     codec: Codec[Any] = Codec(handler.message_type)
 
     async def answer(body: bytes) -> bytes:
-        envelope: Envelope[Any] = Envelope(specversion=SPEC_VERSION, id="", source="", type="")
-        result: Any = msgspec.UNSET  # null would not be the type that was asked for
-        failure = None
+        traceparent = None
         try:
-            envelope = codec.decode(body)
+            envelope: Envelope[Any] = codec.decode(body)
+            traceparent = envelope.traceparent
             result = await _call(group, handler, envelope)
+            return encode(
+                result,
+                id=new_id(),
+                source=source,
+                type=f"{handler.subject}.answer",
+                traceparent=traceparent,
+            )
         except Exception as error:
             log.warning("%s: a request on %s failed", group.name, handler.subject, exc_info=True)
-            failure = describe(error)
-        return encode(
-            result,
-            id=new_id(),
-            source=source,
-            type=f"{handler.subject}.answer",
-            traceparent=envelope.traceparent,
-            failure=failure,
-        )
+            return failure_answer(handler.subject, error, source, traceparent)
 
     return answer
+
+
+def failure_answer(
+    subject: str, error: Exception, source: str, traceparent: str | None = None
+) -> bytes:
+    """The bytes that tell whoever asked why there is no answer."""
+    return encode(
+        msgspec.UNSET,  # null would not be the type that was asked for
+        id=new_id(),
+        source=source,
+        type=f"{subject}.answer",
+        traceparent=traceparent,
+        failure=describe(error),
+    )
 
 
 async def _call(group: Group, handler: Handler, envelope: Envelope[Any]) -> Any:

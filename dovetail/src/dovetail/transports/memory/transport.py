@@ -11,6 +11,7 @@ from itertools import islice
 import msgspec
 
 from dovetail.delivery import Claim, Outgoing
+from dovetail.answering import failure_answer
 from dovetail.envelope import Received, received
 from dovetail.errors import DeadLetterNotFound, MessageTooLarge, NobodyListening, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
@@ -54,14 +55,14 @@ class MemoryTransport:
 
     async def close(self) -> None:
         """As Transport.close."""
-        if self._store_or_none is None or self._trimmer is None:
+        store, self._store_or_none = self._store_or_none, None
+        if store is None or self._trimmer is None:
             return
         self._trimmer.cancel()
         await asyncio.gather(self._trimmer, *self._tasks, return_exceptions=True)
-        self._store_or_none.users -= 1
-        if not self._store_or_none.users:
+        store.users -= 1
+        if not store.users:
             self._stores.pop(self._name, None)
-        self._store_or_none = None
 
     @property
     def _store(self) -> Store:
@@ -109,7 +110,11 @@ class MemoryTransport:
         tasks = self._tasks
 
         async def respond(body: bytes, reply: Callable[[bytes], None]) -> None:
-            reply(await answer(body))
+            answered = await answer(body)
+            if len(answered) > MOST_BYTES:
+                error = MessageTooLarge(len(answered), MOST_BYTES)
+                answered = failure_answer(subject, error, self._options.source)
+            reply(answered)
 
         def asked(body: bytes, reply: Callable[[bytes], None]) -> None:
             task = asyncio.get_running_loop().create_task(respond(body, reply))
@@ -128,6 +133,8 @@ class MemoryTransport:
         self, subject: str, body: bytes, timeout: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """As Transport.request."""
+        if len(body) > MOST_BYTES:
+            raise MessageTooLarge(len(body), MOST_BYTES)
         deadline = asyncio.get_running_loop().time() + timeout
         mailbox: Mailbox[bytes] = Mailbox(subject)
         chosen: dict[object, Callable[[bytes, Callable[[bytes], None]], None]] = {}

@@ -7,9 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from dovetail.answering import failure_answer
 from dovetail.envelope import Received, received
-from dovetail.errors import NobodyListening, QueueUnavailable
+from dovetail.errors import MessageTooLarge, NobodyListening, QueueUnavailable
 from dovetail.mailbox import Mailbox
+from dovetail.subjects import RESERVED
 from dovetail.transport import Answerer
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, Reply
 from dovetail.transports.nats.headers import parse_headers
@@ -18,6 +20,10 @@ log = logging.getLogger("dovetail.nats")
 
 #: Requests that one handler answers at once; more wait their turn.
 ANSWERS_AT_ONCE = 256
+#: A publisher that tries again is heard again: that many ids are remembered, to deliver each once.
+RECENT_IDS = 10_000
+#: What goes on between the queue and its clients, which `>` and `*` would show as well.
+_INTERNAL = ("$", "_INBOX.", f"{RESERVED}.")
 
 
 @asynccontextmanager
@@ -26,10 +32,23 @@ async def listening(
 ) -> AsyncIterator[AsyncIterator[Received]]:
     """As Transport.listen."""
     mailbox: Mailbox[Received] = Mailbox(pattern)
+    hidden = _INTERNAL if pattern.startswith(("*", ">")) else ()
+    recent: dict[str, None] = {}
+
+    def repeated(id: str) -> bool:
+        if id in recent:
+            return True
+        recent[id] = None
+        if len(recent) > RECENT_IDS:
+            del recent[next(iter(recent))]
+        return False
 
     def arrived(subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
-        fields = parse_headers(headers) if headers else None
-        mailbox.put(received(subject.decode(), payload, fields))
+        name = subject.decode(errors="replace")  # other clients may use any bytes
+        fields = parse_headers(headers) if headers else {}
+        id = fields.get("Nats-Msg-Id")
+        if not name.startswith(hidden) and (id is None or not repeated(id)):
+            mailbox.put(received(name, payload, fields))
 
     sid = client.subscribe(pattern.encode(), arrived)
     # Only when the server has seen the subscription is it true that nothing is missed from now on.
@@ -46,6 +65,8 @@ async def asking(
     client: Client, subject: str, body: bytes, timeout: float
 ) -> AsyncIterator[AsyncIterator[Reply]]:
     """Every answer, with its headers, until the time is over."""
+    if len(body) > (limit := client.info.max_payload):
+        raise MessageTooLarge(len(body), limit)
     mailbox: Mailbox[Reply] = Mailbox(subject)
     inbox = client.new_inbox()
     deadline = asyncio.get_running_loop().time() + timeout
@@ -77,15 +98,17 @@ async def asking(
 
 
 def serving(
-    client: Client, subject: str, group: str | None, answer: Answerer
+    client: Client, subject: str, group: str | None, answer: Answerer, source: str
 ) -> Callable[[], Awaitable[None]]:
-    """As Transport.serve."""
+    """As Transport.serve; `source` is that of the answers."""
     tasks: set[asyncio.Task[None]] = set()
     places = asyncio.Semaphore(ANSWERS_AT_ONCE)
 
     async def respond(reply: bytes, payload: bytes) -> None:
         async with places:
             body = await answer(payload)
+        if len(body) > (limit := client.info.max_payload):
+            body = failure_answer(subject, MessageTooLarge(len(body), limit), source)
         client.write(b"PUB %s %d\r\n%s\r\n" % (reply, len(body), body))
 
     def arrived(subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:

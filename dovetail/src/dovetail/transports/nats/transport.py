@@ -127,7 +127,7 @@ class NatsTransport:
         self, subject: str, group: str | None, answer: Answerer
     ) -> Callable[[], Awaitable[None]]:
         """As Transport.serve."""
-        stop = serving(self._client, subject, group, answer)
+        stop = serving(self._client, subject, group, answer, self._options.source)
         await self._client.flush(API_SECONDS)
         return stop
 
