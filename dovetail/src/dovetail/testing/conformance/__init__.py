@@ -1,0 +1,60 @@
+"""The suite that every transport must pass.
+
+A transport's test file is its features, the addresses of its queue, and the inherited suite:
+
+    class TestRedis(TransportConformance):
+        features = Features(deduplicates=False)
+
+        @pytest.fixture
+        def address(self, redis_server): return redis_server.url
+
+        @pytest.fixture
+        def own_address(self, new_redis_server): ...
+"""
+
+from __future__ import annotations
+
+from dovetail.testing.conformance.asking import Asking
+from dovetail.testing.conformance.batching import Batching
+from dovetail.testing.conformance.carrying import Carrying
+from dovetail.testing.conformance.causing import Causing
+from dovetail.testing.conformance.commanding import Commanding
+from dovetail.testing.conformance.dead_letters import DeadLetters
+from dovetail.testing.conformance.draining import Draining
+from dovetail.testing.conformance.features import Features
+from dovetail.testing.conformance.filling import Filling
+from dovetail.testing.conformance.gathering import Gathering
+from dovetail.testing.conformance.giving_up import GivingUp
+from dovetail.testing.conformance.leases import Leases
+from dovetail.testing.conformance.listening import Listening
+from dovetail.testing.conformance.looking import Looking
+from dovetail.testing.conformance.pausing import Pausing
+from dovetail.testing.conformance.publishing import Publishing
+from dovetail.testing.conformance.retrying import Retrying
+from dovetail.testing.conformance.routing import Routing
+from dovetail.testing.conformance.sharing import Sharing
+
+__all__ = ["Features", "TransportConformance"]
+
+
+class TransportConformance(
+    Publishing,
+    Routing,
+    Sharing,
+    Retrying,
+    GivingUp,
+    DeadLetters,
+    Pausing,
+    Leases,
+    Batching,
+    Causing,
+    Commanding,
+    Asking,
+    Gathering,
+    Listening,
+    Carrying,
+    Filling,
+    Draining,
+    Looking,
+):
+    """Everything that is promised of every transport, theme by theme."""

@@ -1,0 +1,61 @@
+"""What all themes of the suite share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+import pytest_asyncio
+
+from dovetail import Group, MessageQueue, connect
+from dovetail.message import Message
+from dovetail.testing.conformance.features import Features
+from dovetail.testing.conformance.names import fresh
+from dovetail.testing.conformance.waiting import Seen
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+@pytest.mark.asyncio
+class Conformance:
+    """A transport's test class sets `features` and overrides the fixtures `address` and `own_address`."""
+
+    features = Features()
+
+    def need(self, feature: str) -> None:
+        """Report the test as unsupported where the transport does not declare the feature."""
+        if not getattr(self.features, feature):
+            pytest.skip(f"unsupported: {feature}")
+
+    @pytest.fixture
+    def address(self) -> str:
+        """The address of a queue that all tests may share."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def own_address(self) -> str:
+        """The address of an empty queue that only this test uses, and that trims its history often."""
+        raise NotImplementedError
+
+    @pytest_asyncio.fixture
+    async def queue(self, address: str) -> AsyncIterator[MessageQueue]:
+        """A connection to the queue."""
+        async with connect(address, source="conformance") as queue:
+            yield queue
+
+
+def recording(message: type[AnyMessage], seen: Seen[AnyMessage], **options: Any) -> Group:
+    """A group of its own that only remembers what it was called with."""
+    group = Group(fresh("group"), **options)
+    group.on(message)(adding_to(seen))
+    return group
+
+
+def adding_to(seen: Seen[AnyMessage]) -> Callable[[AnyMessage], Awaitable[None]]:
+    """A handler that only remembers what it was called with."""
+
+    async def add(message: AnyMessage) -> None:
+        seen.add(message)
+
+    return add

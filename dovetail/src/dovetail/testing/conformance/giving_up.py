@@ -1,0 +1,136 @@
+"""How messages come to the dead letters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dovetail import Backoff, Context, Group, MessageQueue, Reject, Worker
+from dovetail.testing.conformance.base import Conformance, adding_to
+from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, order
+from dovetail.testing.conformance.waiting import Seen, all_handled
+
+#: Bytes that are no event with a number, and what the reason says of them.
+UNDECODABLE = [
+    pytest.param(b"", "truncated", id="empty"),
+    pytest.param(b"not json", "malformed", id="no JSON"),
+    pytest.param(b"\xff\x00\xfe", "malformed", id="binary"),
+    pytest.param(b"[1, 2]", "Expected `object`", id="no envelope"),
+    pytest.param(
+        b'{"specversion":"1.0","id":"1","source":"s","type":"t"}', "no data", id="no data"
+    ),
+    pytest.param(
+        b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"number":"x"}}',
+        "Expected `int`",
+        id="wrong type",
+    ),
+    pytest.param(
+        b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":"a"}',
+        "base64",
+        id="broken base64",
+    ),
+    pytest.param(
+        b'{"specversion":"9.0","id":"1","source":"s","type":"t","data":{}}',
+        "'9.0' is not supported",
+        id="another version",
+    ),
+]
+
+
+class GivingUp(Conformance):
+    """After the last attempt, on Reject, and for what cannot be decoded."""
+
+    async def test_last_attempt(self, queue: MessageQueue) -> None:
+        event, attempts = numbered(), Seen[int]()
+        group = Group(fresh("group"), retry=Backoff(first=0.05, tries=3))
+
+        @group.on(event)
+        async def fail(message: Numbered, context: Context) -> None:
+            attempts.add(context.attempt)
+            raise ValueError(f"no place\nfor {message.number}")
+
+        before = datetime.now(UTC)
+        async with Worker(queue, [group]):
+            id = await queue.publish(event(7))
+            await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert attempts.items == [1, 2, 3]
+        assert (letter.attempts, letter.message_id) == (3, id)
+        assert letter.reason == "ValueError: no place for 7"
+        assert 'raise ValueError(f"no place' in letter.traceback
+        assert (letter.group, letter.subject, letter.kind) == (
+            group.name,
+            event.__subject__,
+            "event",
+        )
+        assert letter.published_at is not None
+        assert before <= letter.published_at <= letter.died_at <= datetime.now(UTC)
+        assert b'"number":7' in letter.body
+
+    @pytest.mark.parametrize("batch", [0, 10])
+    async def test_reject_is_final(self, queue: MessageQueue, batch: int) -> None:
+        event, calls = numbered(), Seen[int]()
+        group = Group(fresh("group"))
+
+        @group.on(event, batch=batch)
+        async def reject(message: Any) -> None:
+            calls.add(1)
+            raise Reject("never")
+
+        async with Worker(queue, [group]):
+            await queue.publish(event())
+            await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert (letter.attempts, letter.reason, len(calls)) == (1, "Reject: never", 1)
+
+    @pytest.mark.parametrize("batch", [0, 10])
+    @pytest.mark.parametrize(("body", "reason"), UNDECODABLE)
+    async def test_undecodable_does_not_block_the_others(
+        self, queue: MessageQueue, body: bytes, reason: str, batch: int
+    ) -> None:
+        event, seen = numbered(), Seen[Any]()
+        group = Group(fresh("group"))
+        group.on(event, batch=batch)(adding_to(seen))
+        await queue.publish(event(1))
+        await queue.publish_raw(event.__subject__, body)
+        await queue.publish(event(2))
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+            await queue.publish(event(3))
+            await all_handled(queue, group.name)
+        handled = [one for call in seen.items for one in (call if batch else [call])]
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert numbers(handled) == [1, 2, 3]
+        assert letter.reason.startswith("DecodeError: ")
+        assert reason in letter.reason
+        assert (letter.attempts, letter.body) == (1, body)
+
+    async def test_returning_what_is_no_message(self, queue: MessageQueue) -> None:
+        event = numbered()
+        group = Group(fresh("group"), retry=Backoff(first=0.05, tries=1))
+
+        @group.on(event)
+        async def answer(message: Numbered) -> str:
+            return "done"
+
+        async with Worker(queue, [group]):
+            await queue.publish(event())
+            await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert "a handler returns Events, Commands or None" in letter.reason
+
+    async def test_command(self, queue: MessageQueue) -> None:
+        command = order()
+        group = Group(fresh("group"), retry=Backoff(first=0.05, tries=2))
+
+        @group.on(command)
+        async def fail(message: object) -> None:
+            raise ValueError("no")
+
+        async with Worker(queue, [group]):
+            await queue.send(command(1))
+            await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert (letter.kind, letter.attempts) == ("command", 2)

@@ -1,0 +1,156 @@
+"""Live events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from dovetail import Event, MessageQueue, Received, Worker, connect
+from dovetail.testing.conformance.base import Conformance, recording
+from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
+from dovetail.testing.conformance.waiting import Seen, all_handled
+
+
+@asynccontextmanager
+async def listening(queue: MessageQueue, what: str | type[Event]) -> AsyncIterator[Seen[Received]]:
+    """Collects what `queue.listen` gives; entered when it certainly listens."""
+    seen, ready = Seen[Received](), asyncio.Event()
+
+    async def listen() -> None:
+        # As MessageQueue.listen, which does not say when it begins.
+        pattern = what if isinstance(what, str) else what.__subject__
+        async with queue.transport.listen(pattern) as messages:
+            ready.set()
+            async for message in messages:
+                seen.add(message)
+
+    task = asyncio.create_task(listen())
+    try:
+        await ready.wait()
+        yield seen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def data(messages: list[Received]) -> list[int]:
+    """What these messages are told apart by."""
+    return [message.data["number"] for message in messages]
+
+
+class Listening(Conformance):
+    """To every listener, at most once, from now on."""
+
+    async def test_every_listener_gets_it(self, queue: MessageQueue, address: str) -> None:
+        event = numbered()
+        async with (
+            connect(address) as another,
+            listening(queue, event) as first,
+            listening(queue, event) as second,
+            listening(another, event) as third,
+        ):
+            for number in range(20):
+                await queue.publish(event(number), durable=False)
+            for seen in (first, second, third):
+                assert data(await seen.has(20)) == list(range(20))
+
+    async def test_listen_as_users_write_it(self, queue: MessageQueue) -> None:
+        event, seen = numbered(), Seen[Received]()
+
+        async def listen() -> None:
+            async for message in queue.listen(event):
+                seen.add(message)
+                if len(seen) == 3:
+                    return
+
+        task = asyncio.create_task(listen())
+        number = 0
+        while not task.done():
+            await queue.publish(event(number := number + 1), durable=False)
+            await asyncio.sleep(0.001)
+        await task
+        first = seen.items[0].data["number"]
+        assert data(seen.items) == [first, first + 1, first + 2]
+
+    async def test_durable_events_are_heard_too(self, queue: MessageQueue) -> None:
+        event, handled = numbered(), Seen[Numbered]()
+        async with (
+            listening(queue, event) as heard,
+            Worker(queue, [recording(event, handled)]),
+        ):
+            id = await queue.publish(event(1))
+            [message] = await heard.has(1)
+            await handled.has(1)
+        assert (message.id, message.subject, message.source) == (
+            id,
+            event.__subject__,
+            "conformance",
+        )
+        assert message.time is not None
+
+    async def test_patterns(self, queue: MessageQueue) -> None:
+        top = fresh_subject()
+        async with listening(queue, f"{top}.*") as star, listening(queue, f"{top}.>") as rest:
+            for below in (".a", ".a.b", "", ".c"):
+                await queue.publish(numbered(top + below)(), durable=False)
+            await queue.publish(numbered(top + ".end")(), durable=False)
+            assert [one.subject for one in await star.has(3)] == [
+                top + below for below in (".a", ".c", ".end")
+            ]
+            assert [one.subject for one in await rest.has(4)] == [
+                top + below for below in (".a", ".a.b", ".c", ".end")
+            ]
+
+    async def test_everything_is_what_applications_publish(self, queue: MessageQueue) -> None:
+        event, handled, last = numbered(), Seen[Numbered](), fresh_subject()
+        async with listening(queue, ">") as heard:
+            async with Worker(queue, [group := recording(event, handled)]):
+                await queue.publish(event(1))
+                await all_handled(queue, group.name)
+            await queue.publish(numbered(last)(2), durable=False)
+            async with asyncio.timeout(10):
+                while last not in [one.subject for one in heard.items]:
+                    await heard.has(len(heard) + 1)
+        assert [one.subject for one in heard.items] == [event.__subject__, last]
+
+    async def test_bytes_that_are_no_event_are_delivered_as_they_are(
+        self, queue: MessageQueue
+    ) -> None:
+        subject = fresh_subject()
+        bodies = [b"ping", b"", b"\x00\xff", b'{"a": 1}', "é".encode(), b'{"data_base64":"a"}']
+        async with listening(queue, subject) as heard:
+            for body in bodies:
+                await queue.publish_raw(subject, body, durable=False)
+            messages = await heard.has(len(bodies))
+        assert [one.body for one in messages] == [one.data for one in messages] == bodies
+        assert all(one.id is None and one.type is None for one in messages)
+
+    async def test_broken_event_does_not_end_the_listening(self, queue: MessageQueue) -> None:
+        subject = fresh_subject()
+        broken = b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":"a"}'
+        async with listening(queue, subject) as heard:
+            await queue.publish_raw(subject, broken, durable=False)
+            await queue.publish_raw(subject, b"next", durable=False)
+            assert [one.data for one in await heard.has(2)] == [broken, b"next"]
+
+    async def test_live_events_are_not_stored(self, queue: MessageQueue) -> None:
+        event, handled = numbered(), Seen[Numbered]()
+        await queue.publish(event(1), durable=False)
+        async with Worker(queue, [group := recording(event, handled)]):
+            await queue.publish(event(2), durable=False)
+            await queue.publish(event(3))
+            await all_handled(queue, group.name)
+        await queue.publish(event(4), durable=False)
+        assert numbers(handled.items) == [3]
+        assert data(await queue.waiting(event, fresh("group"))) == [3]
+
+    async def test_closed_generator_can_be_opened_again(self, queue: MessageQueue) -> None:
+        event = numbered()
+        for round in range(3):
+            async with aclosing(queue.listen(event)) as messages:
+                first = asyncio.ensure_future(anext(messages))
+                while not first.done():
+                    await queue.publish(event(round), durable=False)
+                    await asyncio.sleep(0.001)
+                assert (await first).data["number"] == round

@@ -1,0 +1,78 @@
+"""Subjects and wildcards."""
+
+from __future__ import annotations
+
+import pytest
+
+from dovetail import Group, MessageQueue, Received, Worker
+from dovetail.testing.conformance.base import Conformance
+from dovetail.testing.conformance.names import fresh, fresh_subject, numbered
+from dovetail.testing.conformance.waiting import Seen, all_handled
+
+BELOW = ("", ".a", ".b", ".a.c", ".b.c", ".a.d", ".a.c.e")
+
+
+class Routing(Conformance):
+    """`*` is one word, `>` the rest."""
+
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [
+            ("", [""]),
+            (".*", [".a", ".b"]),
+            (".*.c", [".a.c", ".b.c"]),
+            (".a.*", [".a.c", ".a.d"]),
+            (".*.*", [".a.c", ".b.c", ".a.d"]),
+            (".>", [".a", ".b", ".a.c", ".b.c", ".a.d", ".a.c.e"]),
+            (".a.>", [".a.c", ".a.d", ".a.c.e"]),
+            (".*.>", [".a.c", ".b.c", ".a.d", ".a.c.e"]),
+        ],
+    )
+    async def test_group_gets_what_its_pattern_names(
+        self, queue: MessageQueue, pattern: str, expected: list[str]
+    ) -> None:
+        top, seen = fresh_subject(), Seen[str]()
+        group = _by_pattern(top + pattern, seen)
+        await queue.publish(numbered(top + BELOW[0])())  # partly before the group exists
+        async with Worker(queue, [group]):
+            for one in BELOW[1:]:
+                await queue.publish(numbered(top + one)())
+            await all_handled(queue, group.name)
+        assert seen.items == [top + one for one in expected]
+
+    async def test_one_group_may_have_typed_and_wildcard_handlers(
+        self, queue: MessageQueue
+    ) -> None:
+        top, typed, untyped = fresh_subject(), Seen[str](), Seen[str]()
+        exact = numbered(f"{top}.exact")
+        group = _by_pattern(f"{top}.other.*", untyped)
+
+        @group.on(exact)
+        async def take(message: object) -> None:
+            typed.add(type(message).__name__)
+
+        async with Worker(queue, [group]):
+            await queue.publish(exact())
+            await queue.publish(numbered(f"{top}.other.one")())
+            await all_handled(queue, group.name)
+        assert (typed.items, untyped.items) == ([exact.__name__], [f"{top}.other.one"])
+
+    async def test_wildcard_anywhere_in_the_tree(self, queue: MessageQueue) -> None:
+        word, seen = fresh("word"), Seen[str]()
+        group = _by_pattern(f"*.{word}", seen)
+        await queue.publish(numbered(f"before.{word}")())
+        async with Worker(queue, [group]):
+            await queue.publish(numbered(f"after.{word}")())
+            await queue.publish(numbered(f"after.{word}.below")())
+            await all_handled(queue, group.name)
+        assert seen.items == [f"before.{word}", f"after.{word}"]
+
+
+def _by_pattern(pattern: str, seen: Seen[str]) -> Group:
+    group = Group(fresh("group"))
+
+    @group.on(pattern)
+    async def take(message: Received) -> None:
+        seen.add(message.subject)
+
+    return group
