@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 STREAM = "BENCH"
 SUBJECT = "events.bench.newitem"
 
-TEXT = "Ask the neighbours whether their cats would like to come Fridays"
+TEXT = "Ask the neighbours whether their cat would like to come Fridays"
 DATE = datetime(2025, 11, 21, 8, 30, 0, 250000, tzinfo=UTC)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from subprocess import CalledProcessError
+
+from dovetail.testing.servers import ServerFailed, ServerMissing
 
 #: What one contender reached in one round: a value for each figure of its contest.
 Values = dict[str, float]
@@ -128,7 +131,7 @@ async def hold(contest: Contest) -> Outcome:
             values: Values | None = None
             try:
                 values = await contest.measure(contender)
-            except ContenderFailed as error:
+            except (ContenderFailed, ServerFailed, ServerMissing, CalledProcessError) as error:
                 print(f"{where} failed: {error}", flush=True)
             else:
                 shown = "".join(f"{values[one.key]:>10,.0f}" for one in contest.figures)
