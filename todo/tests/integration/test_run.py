@@ -1,0 +1,114 @@
+"""`todo run`: one component joins what is running, or waits for it; and `todo migrate`."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from dovetail import connect
+from dovetail.testing.servers import NatsServer, PostgresServer
+from todo.events import CountItems, ImportItems, WhoIsThere
+
+from .conftest import Todo
+from .test_up import RUNS, add
+
+
+async def test_a_feature_is_added_to_the_running_system(
+    todo_command: Todo, settings: dict[str, str]
+) -> None:
+    up = await todo_command("up")
+    await up.said(RUNS)
+    await add(settings, "before it was there")
+    audit = await todo_command("run", "audit-handler")
+    await audit.said(f"connected to the queue at nats://127.0.0.1:{settings['QUEUE_PORT']}")
+    await audit.said("audit-handler listens on events.todo.newitem")
+    await add(settings, "after")
+    await audit.said("AUDIT @ ", times=2)
+    audits = [line for line in audit.lines if line.startswith("AUDIT @ ")]
+    assert [line.rpartition(": ")[2] for line in audits] == ["before it was there", "after"]
+    async with connect(f"nats://127.0.0.1:{settings['QUEUE_PORT']}") as queue:
+        found = await queue.gather(WhoIsThere(), timeout=2, most=4)
+    assert {one.component for one in found} == {"web", "api", "save-handler", "audit-handler"}
+    assert await audit.stop() == 0
+    assert "audit" not in up.text.partition(RUNS)[2]
+
+
+async def test_it_waits_for_todo_up_and_says_how_to_start_it(todo_command: Todo) -> None:
+    handler = await todo_command("run", "save-handler")
+    line = await handler.said("waiting for the queue on the data folder data")
+    assert "`todo up`" in line
+    assert "TODO_QUEUE_URL" in line
+    up = await todo_command("up", "--only", "queue")
+    await up.said(RUNS)
+    await handler.said("presence listens")
+
+
+async def test_it_waits_for_a_queue_elsewhere_and_names_the_setting(
+    todo_command: Todo, new_nats_server: Callable[..., Awaitable[NatsServer]]
+) -> None:
+    server = await new_nats_server()
+    await server.stop()
+    handler = await todo_command("run", "audit-handler", QUEUE_URL=server.url)
+    await handler.said("TODO_QUEUE_URL")
+    await server.start()
+    await handler.said("presence listens")
+
+
+async def test_it_can_be_stopped_while_it_waits(todo_command: Todo) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler = await todo_command("run", "save-handler")
+        await handler.said("waiting for the queue")
+        assert await handler.stop(number) == 0
+        assert "Traceback" not in handler.text
+
+
+async def test_it_can_be_stopped_while_it_waits_for_the_database(
+    todo_command: Todo,
+    nats_server: NatsServer,
+    new_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    server = await new_postgres_server()
+    await server.stop()
+    for component in ("save-handler", "web"):
+        command = await todo_command(
+            "run", component, QUEUE_URL=nats_server.url, DATABASE_URL=server.url
+        )
+        await command.said("waiting for the database")
+        assert await command.stop() == 0
+        assert "Traceback" not in command.text
+
+
+async def test_every_component_ends_cleanly(todo_command: Todo, settings: dict[str, str]) -> None:
+    up = await todo_command("up", "--only", "queue")
+    await up.said(RUNS)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for component in ("web", "api", "save-handler", "audit-handler", "mutating-handler"):
+            command = await todo_command("run", component)
+            await command.said("presence listens")
+            if component != "audit-handler":
+                await command.said("connected to the database at sqlite:///data/todo.db")
+            assert await command.stop(number) == 0
+            assert "Traceback" not in command.text
+
+
+async def test_migrate_makes_the_schema_and_ends(todo_command: Todo, tmp_path: Path) -> None:
+    for _ in range(2):
+        command = await todo_command("migrate")
+        assert await command.ended() == 0
+        assert "connected to the database at sqlite:///data/todo.db" in command.text
+    with sqlite3.connect(tmp_path / "data" / "todo.db") as database:
+        assert database.execute("SELECT count(*) FROM todos").fetchone() == (0,)
+    database.close()
+
+
+async def test_an_import_is_sent_from_outside(todo_command: Todo, settings: dict[str, str]) -> None:
+    up = await todo_command("up", "--only", "queue,save-handler")
+    await up.said("presence listens")
+    async with connect(f"nats://127.0.0.1:{settings['QUEUE_PORT']}") as queue:
+        command = await queue.send(ImportItems(["a", "b"]))
+        made = (await up.said(f"import {command} makes ")).split()[-2:]
+        for one in made:
+            await up.said(one, times=3)  # made, received, saved
+        assert await queue.request(CountItems()) == 2
