@@ -29,7 +29,7 @@ install_packages() { # fails when it may not install, or cannot
     if $get install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; then
         rm -f "$log"
     else
-        tail -n 5 "$log" >&2
+        grep "^E:" "$log" >&2 || tail -n 3 "$log" >&2
         rm -f "$log"
         return 1
     fi
