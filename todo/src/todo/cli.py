@@ -52,10 +52,11 @@ def up(only: str, added: str, without: str, scale: tuple[str, ...]) -> None:
 @click.argument("component", type=click.Choice(COMPONENTS), metavar="COMPONENT")
 @click.option("--supervised", is_flag=True, hidden=True, help="End when stdin does.")
 def run(component: str, supervised: bool) -> None:
-    """Run one component in the foreground, on the queue that is running.
+    """Run one component in the foreground.
 
-    COMPONENT is web, api, save-handler, audit-handler or mutating-handler. With the setting
-    TODO_QUEUE_URL left as it is, the queue is that of `todo up` on the same data folder.
+    COMPONENT is web, api, save-handler, audit-handler or mutating-handler. It joins the queue that
+    is running: with the setting TODO_QUEUE_URL left as it is, that of `todo up` on the same data
+    folder.
     """
     process = import_module("todo.process")
     if supervised:

@@ -30,7 +30,7 @@ async def queue_url(settings: Settings) -> str:
             log.warning(
                 "waiting for the queue on the data folder %s (TODO_DATA_DIR): start it with "
                 "`todo up`, or with `todo up --only queue`; or name another in TODO_QUEUE_URL",
-                folder,
+                folder.absolute(),
             )
         await asyncio.sleep(_LOOK_SECONDS)
     return url

@@ -26,12 +26,19 @@ ORPHAN_SECONDS = 12.0
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
+class CannotRun(Exception):
+    """What the command line asks for cannot be; the text says why."""
+
+
 def run_process(
     name: str,
     work: Callable[[Settings], Awaitable[int | None]],
     loop_factory: LoopFactory | None = None,
 ) -> int:
-    """Read the settings, do the work, and return the exit status: 2 where a setting is wrong."""
+    """Read the settings, do the work, and return the exit status: 2 where a setting is wrong.
+
+    Raises CannotRun where the work does; other errors are logged, for a status of 1.
+    """
     try:
         settings = read_settings()
         logs.configure(settings, name)
@@ -45,6 +52,11 @@ def run_process(
         return _wrong(_naming("TODO_DATABASE_URL", f"the database cannot be used: {error}"))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
+    except CannotRun:
+        raise
+    except Exception:
+        log.exception("%s ends because of an error", name)
+        return 1
 
 
 async def _stoppable(work: Awaitable[int | None]) -> int | None:

@@ -35,9 +35,11 @@ async def test_a_feature_is_added_to_the_running_system(
     assert "audit" not in up.text.partition(RUNS)[2]
 
 
-async def test_it_waits_for_todo_up_and_says_how_to_start_it(todo_command: Todo) -> None:
+async def test_it_waits_for_todo_up_and_says_how_to_start_it(
+    todo_command: Todo, tmp_path: Path
+) -> None:
     handler = await todo_command("run", "save-handler")
-    line = await handler.said("waiting for the queue on the data folder data")
+    line = await handler.said(f"waiting for the queue on the data folder {tmp_path}/data")
     assert "`todo up`" in line
     assert "TODO_QUEUE_URL" in line
     up = await todo_command("up", "--only", "queue")

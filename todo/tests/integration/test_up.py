@@ -85,7 +85,9 @@ async def test_an_item_goes_all_the_way(todo_command: Todo, settings: dict[str, 
     assert [one["item"] for one in listed.json()["items"]] == ["tea → coffee"]
 
 
-async def test_several_of_one_some_only_and_without(todo_command: Todo) -> None:
+async def test_several_of_one_some_only_and_without(
+    todo_command: Todo, settings: dict[str, str]
+) -> None:
     up = await todo_command("up", "--only", "queue", "--scale", "save-handler=3")
     await up.said("presence listens", times=3)
     assert components(up) == ["save-handler"] * 3
@@ -94,6 +96,9 @@ async def test_several_of_one_some_only_and_without(todo_command: Todo) -> None:
     another = await todo_command("up", "--without", "queue,api,save-handler")
     await another.said(RUNS)
     assert components(another) == ["web"]
+    assert (
+        f"nats://127.0.0.1:{settings['QUEUE_PORT']}" in another.text.partition("The to-do list")[2]
+    )
     assert await another.stop() == 0
 
 

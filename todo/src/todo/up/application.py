@@ -11,7 +11,8 @@ from collections.abc import Awaitable
 
 from dovetail.embedded import EmbeddedServer, SettingNames
 from todo.components import API, WEB, WRONG
-from todo.joining import embedded_folder
+from todo.joining import embedded_folder, queue_url
+from todo.process import CannotRun
 from todo.settings import Settings, environment_for_children
 from todo.up.banner import Running, banner
 from todo.up.child import Child, Ending
@@ -25,7 +26,7 @@ _LOOK_SECONDS = 0.03
 _NAMES = SettingNames("TODO_DATA_DIR", "TODO_QUEUE_PORT", "TODO_QUEUE_MONITOR_PORT")
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(CannotRun):
     """Another process runs the queue of this data folder."""
 
 
@@ -116,9 +117,9 @@ class Application:
             log.info("everything runs")
             return
         monitor_port = self._queue.monitor_port if self._queue else None
-        queue_url = self._queue.url if self._queue else settings.queue_url
+        address = self._queue.url if self._queue else await queue_url(settings)
         seconds = time.monotonic() - self._started
-        running = Running(self.plan, settings, monitor_port, queue_url, seconds)
+        running = Running(self.plan, settings, monitor_port, address, seconds)
         print(banner(running), flush=True)  # noqa: T201 - for the person at the terminal
 
 

@@ -50,7 +50,11 @@ class Child:
         crashes = 0
         while True:
             started = time.monotonic()
-            ending = await self._run_once()
+            try:
+                ending = await self._run_once()
+            except OSError as error:  # no memory, or no more processes
+                ending = Ending(self.instance.name, 1, str(error))
+                log.error("%s cannot be started: %s", self.instance.name, error)
             if self._stopping.is_set() or ending.status == WRONG:
                 return ending
             crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1

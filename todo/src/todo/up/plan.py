@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from todo.components import COMPONENTS, QUEUE, SCALABLE, USUAL
+from todo.process import CannotRun
 
 ALL = (QUEUE, *COMPONENTS)
 
 
-class WrongPlan(ValueError):
+class WrongPlan(CannotRun):
     """The options contradict each other, or name what there is not."""
 
 
