@@ -109,7 +109,14 @@ async def launch(*arguments: str, **settings: Any) -> asyncio.subprocess.Process
     env = {name: value for name, value in os.environ.items() if not name.startswith("DOVETAIL_")}
     env |= settings.pop("env", {})
     pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | settings
-    return await asyncio.create_subprocess_exec(COMMAND, *arguments, env=env, **pipes)
+    return await asyncio.create_subprocess_exec(
+        COMMAND, *arguments, env=env, preexec_fn=_hears_ctrl_c, **pipes
+    )
+
+
+def _hears_ctrl_c() -> None:
+    # A shell that runs the tests in the background has them ignore it, and so all that they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @asynccontextmanager

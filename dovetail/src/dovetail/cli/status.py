@@ -84,11 +84,11 @@ def _room(status: QueueStatus) -> str:
 
 def _show_groups(groups: list[GroupStatus]) -> None:
     # rich takes longer to import than everything else here
-    from dovetail.cli.tables import Column, show, table  # noqa: PLC0415
+    from dovetail.cli.tables import Column, show_table  # noqa: PLC0415
 
     columns = [Column("Group"), Column("Subject", flexible=True)]
     columns += [Column(name, number=True) for name in ("Waiting", "In hand", "Dead", "Oldest")]
-    show(table(columns, [_row(group) for group in groups]))
+    show_table(columns, [_row(group) for group in groups])
 
 
 def _row(group: GroupStatus) -> list[str]:

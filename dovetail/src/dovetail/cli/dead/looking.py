@@ -56,11 +56,11 @@ async def _list(address: Address, wanted: LetterFilter) -> Sequence[DeadLetter]:
 
 def _show_table(letters: Sequence[DeadLetter]) -> None:
     # rich takes longer to import than everything else here
-    from dovetail.cli.tables import Column, show, table  # noqa: PLC0415
+    from dovetail.cli.tables import Column, show_table_with_text  # noqa: PLC0415
 
-    columns = [Column("Id"), Column("Given up"), Column("Group"), Column("Subject")]
+    columns = [Column("Id"), Column("Given up"), Column("Group"), Column("Subject", flexible=True)]
     columns += [Column("Attempts", number=True), Column("Reason", flexible=True)]
-    show(table(columns, [_row(letter) for letter in letters]))
+    show_table_with_text(columns, [_row(letter) for letter in letters])
 
 
 def _row(letter: DeadLetter) -> list[str]:
