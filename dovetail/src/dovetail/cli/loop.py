@@ -7,38 +7,44 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from importlib import import_module
 from typing import Any, TypeVar
 
 from dovetail.cli.endings import TERMINATED, Ending, OutputClosed
 from dovetail.cli.logs import show_warnings
 
 Result = TypeVar("Result")
+#: How the task is ended from outside.
+Stop = Callable[[Ending], None]
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """The coroutine's result; Ctrl-C, SIGTERM and a closed output cancel it, and it cleans up."""
     show_warnings()
-    return asyncio.run(_guarded(work))
+    return asyncio.run(_guarded(work, _watch_output))
 
 
-async def _guarded(work: Coroutine[Any, Any, Result]) -> Result:
+def run_service(work: Coroutine[Any, Any, Result]) -> Result:
+    """The same for what runs for long: on uvloop where it is installed, and whoever reads the output."""
+    show_warnings()
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        return runner.run(_guarded(work))
+
+
+async def _guarded(
+    work: Coroutine[Any, Any, Result], watch: Callable[[Stop], None] | None = None
+) -> Result:
     task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
     stopped: list[Ending] = []
 
     def stop(ending: Ending) -> None:
         stopped.append(ending)
         task.cancel()
 
-    def output_closed() -> None:
-        loop.remove_reader(sys.stdout.fileno())
-        stop(OutputClosed())
-
-    loop.add_signal_handler(signal.SIGTERM, stop, Ending("", TERMINATED))
-    if _is_pipe(sys.stdout.fileno()):
-        # The writing end of a pipe becomes readable when its reader goes away.
-        loop.add_reader(sys.stdout.fileno(), output_closed)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop, Ending("", TERMINATED))
+    if watch:
+        watch(stop)
     try:
         return await task
     except asyncio.CancelledError:
@@ -47,5 +53,23 @@ async def _guarded(work: Coroutine[Any, Any, Result]) -> Result:
         raise
 
 
-def _is_pipe(descriptor: int) -> bool:
-    return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+def _watch_output(stop: Stop) -> None:
+    descriptor = sys.stdout.fileno()
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        return
+    loop = asyncio.get_running_loop()
+
+    def closed() -> None:
+        loop.remove_reader(descriptor)
+        stop(OutputClosed())
+
+    # The writing end of a pipe becomes readable when its reader goes away.
+    loop.add_reader(descriptor, closed)
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        make: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    except ImportError:
+        return None
+    return make

@@ -13,7 +13,7 @@ from dovetail.cli.address import VARIABLE, Address, without_secrets
 from dovetail.cli.endings import INTERRUPTED, Ending
 from dovetail.cli.loading import find, groups_from
 from dovetail.cli.logs import show_everything
-from dovetail.cli.loop import run
+from dovetail.cli.loop import run, run_service
 from dovetail.cli.output import note
 from dovetail.cli.stopping import first, stop_signals
 from dovetail.worker import DRAIN_SECONDS, Worker
@@ -59,7 +59,7 @@ def command(url: str | None, **given: Any) -> None:
     what = Running(address=_address(url), **given)
     run(what.address.check())
     found = find(what.target)
-    status = _run_processes(what) if what.workers > 1 else run(_work(what, found))
+    status = _run_processes(what) if what.workers > 1 else run_service(_work(what, found))
     if status:
         raise Ending("", status)
 
