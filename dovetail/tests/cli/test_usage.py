@@ -35,6 +35,12 @@ async def test_version() -> None:
     assert re.fullmatch(r"dovetail \d+\.\d+\.\d+\n", done.out)
 
 
+async def test_output_closed_from_the_beginning() -> None:
+    for arguments in ("--version", "publish memory: a b", "dead list memory: --json"):
+        done = await shell(f"$DOVETAIL {arguments} >&-")
+        assert (done.status, done.err) == (0, "")
+
+
 async def test_python_m() -> None:
     done = await shell(f"{sys.executable} -m dovetail --version")
     assert done.out.startswith("dovetail ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
 
 import click
@@ -33,8 +34,10 @@ A queue is given by its address, the first argument:
   nats://localhost:4222    a NATS server
   embedded:./data          the NATS server that comes along, with its store in ./data
 It can be left out where {VARIABLE} is set.
-"""
 
+\b
+Exit status: 0 done, 1 failed, 2 used or configured wrongly, 130 Ctrl-C.
+"""
 
 app = LazyGroup(
     name="dovetail",
@@ -51,6 +54,8 @@ def main() -> None:
     0: done; 1: it failed; 2: used or configured wrongly; 130: Ctrl-C.
     """
     sys.excepthook = _unexpected
+    if not sys.stdout:  # closed by the shell, with >&-
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -67,22 +67,27 @@ class Processes:
         crashes = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            process = await self._start(number)
-            status = await self._until_end(process)
-            if self._stopping.is_set():
-                return
+            status, words = await self._once(number)
             if status == WRONG:
                 self._status = WRONG
                 self._stopping.set()
+            if self._stopping.is_set():
                 return
             crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
             pause = RESTARTS.pause(crashes)
-            note(
-                f"Worker {number} (pid {process.pid}) {_ended(status)}; it starts again in {pause:.1f} s."
-            )
+            note(f"Worker {number} {words}; it starts again in {pause:.1f} s.")
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
+
+    async def _once(self, number: int) -> tuple[int, str]:
+        """Run it once; returns its status, and how it ended in words."""
+        try:
+            process = await self._start(number)
+        except OSError as error:
+            return 1, f"could not be started: {error.strerror}"
+        status = await self._until_end(process)
+        return status, f"(pid {process.pid}) {_ended(status)}"
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -119,17 +124,21 @@ class Processes:
                 guarding.wait()
 
     async def _stop(self, process: asyncio.subprocess.Process, ended: asyncio.Future[int]) -> None:
-        process.send_signal(signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         limit = self._plan.drain + GRACE_SECONDS
         if not (await asyncio.wait({ended}, timeout=limit))[0]:
             note(f"A worker (pid {process.pid}) did not end within {limit:g} s and is killed.")
             self._status = self._status or 1
-            process.kill()
+            _signal(process, signal.SIGKILL)
 
     def _kill(self) -> None:
         for process in self._running:
-            if process.returncode is None:
-                process.kill()
+            _signal(process, signal.SIGKILL)
+
+
+def _signal(process: asyncio.subprocess.Process, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended this very moment
+        process.send_signal(sign)
 
 
 def _ended(status: int) -> str:

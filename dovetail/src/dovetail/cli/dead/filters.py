@@ -51,7 +51,10 @@ def filter_options(most: int) -> Callable[[Decorated], Decorated]:
             "--reason", metavar="TEXT", help="With this text in the reason, whatever its case."
         ),
         click.option(
-            "--before", callback=_moment, metavar="TIME", help="Given up before this time."
+            "--before",
+            callback=_moment,
+            metavar="TIME",
+            help="Given up before this local time: '2030-01-31 18:00'.",
         ),
         click.option(
             "--older-than", callback=_span, metavar="SPAN", help="Given up longer ago: 30m, 2h, 7d."
