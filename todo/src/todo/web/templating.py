@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,7 +26,7 @@ class Templates:
             undefined=StrictUndefined,
         )
         self._environment.globals["asset"] = assets.address
-        self._environment.filters |= {"moment": moment, "thousands": thousands}
+        self._environment.filters |= {"age": age, "moment": moment, "thousands": thousands}
 
     def render(self, name: str, **context: object) -> str:
         """The text of one template."""
@@ -40,6 +40,15 @@ def moment(time: datetime) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         time.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
     )
+
+
+def age(time: datetime) -> str:
+    """How long ago that was, in the largest unit that fits."""
+    seconds = max(0, round((datetime.now(UTC) - time).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def thousands(number: int) -> str:
