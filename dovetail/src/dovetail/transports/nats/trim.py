@@ -24,7 +24,9 @@ async def trim(api: JetStream, keep: timedelta) -> None:
     newest = (
         info["state"]["last_seq"] if crowded else await _last_before(api, datetime.now(UTC) - keep)
     )
-    consumers = await api.listed(f"CONSUMER.LIST.{layout.EVENTS}", "consumers")
+    listed = await api.listed(f"CONSUMER.LIST.{layout.EVENTS}", "consumers")
+    # The passing ones are those by which processes look for the last sequence before a moment.
+    consumers = [one for one in listed if one["config"].get("durable_name")]
     for subject in info["state"].get("subjects") or {}:
         floors = [
             _floor(one, info["state"]["last_seq"]) for one in consumers if _hears(one, subject)
