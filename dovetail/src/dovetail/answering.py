@@ -11,7 +11,7 @@ import msgspec
 from dovetail.envelope import Codec, Envelope, encode
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import new_id
-from dovetail.outcome import describe
+from dovetail.outcome import describe, failure_of
 from dovetail.transport import Answerer
 
 log = logging.getLogger("dovetail.worker")
@@ -34,9 +34,10 @@ def answerer(group: Group, handler: Handler, source: str) -> Answerer:
                 type=f"{handler.subject}.answer",
                 traceparent=traceparent,
             )
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            failure = failure_of(error)
             log.warning("%s: a request on %s failed", group.name, handler.subject, exc_info=True)
-            return failure_answer(handler.subject, error, source, traceparent)
+            return failure_answer(handler.subject, failure, source, traceparent)
 
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from datetime import UTC, datetime
@@ -125,6 +126,18 @@ class Failures:
             headers=dict(delivery.headers) if delivery.headers else None,
         )
         await self._subscription.bury(delivery, letter)
+
+
+def failure_of(error: BaseException) -> Exception:
+    """What a handler failed with. Raised again is only that this task itself was cancelled."""
+    if isinstance(error, Exception):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    failure = RuntimeError("the handler waited for something that was cancelled")
+    failure.__cause__ = error
+    return failure
 
 
 def describe(error: BaseException) -> str:

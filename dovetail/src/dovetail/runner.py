@@ -12,22 +12,19 @@ from dovetail.envelope import SPEC_VERSION, Codec, Envelope, received
 from dovetail.errors import DovetailError, NotReady, QueueFull, QueueUnavailable
 from dovetail.gate import Gate, Stopping
 from dovetail.group import Context, Group, Handler
-from dovetail.outcome import LOST_LIMIT, Failures, WorkerLost, caused
+from dovetail.outcome import LOST_LIMIT, Failures, WorkerLost, caused, failure_of
+from dovetail.portion import SETTLE_SECONDS, Handled, Portion
 from dovetail.queue import MessageQueue
 from dovetail.transport import Subscription
 
 log = logging.getLogger("dovetail.worker")
 
-#: What is handled but not acked yet waits no longer than this for what is handled next, in seconds.
-SETTLE_SECONDS = 0.01
 #: Messages are taken from the subscription in portions that take about this long to handle.
 PORTION_SECONDS = 0.05
 LARGEST_PORTION = 256
 
 #: A message in hand: how it came, and what it says.
 _InHand = tuple[Delivery, Envelope[Any]]
-#: A handled message, and what it caused.
-_Handled = tuple[Delivery, list[Outgoing]]
 
 
 class Runner:
@@ -73,27 +70,28 @@ class Runner:
     async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
         clock = asyncio.get_running_loop().time
         gate, decode, call = self._gate, self._decode, self._plain_function()
-        handled: list[_Handled] = []
-        settled = clock()
-        for delivery in deliveries:
-            if gate.stopping:
-                break
-            try:
-                envelope = decode(delivery)
-                if call is None:
-                    result = await self._call([(delivery, envelope)])
-                else:
-                    result = await call(envelope.data)
-                outgoing = [] if result is None else self._caused(result, delivery, envelope)
-            except Exception as error:  # noqa: BLE001 - handlers raise anything
-                await self._settle(handled)
-                await self._recover(delivery, error)
-                continue
-            handled.append((delivery, outgoing))
-            if clock() - settled > SETTLE_SECONDS:
-                await self._settle(handled)
-                settled = clock()
-        await self._settle(handled)
+        async with Portion(deliveries, self._settle, self._subscription.release) as portion:
+            waiting, handled = portion.waiting, portion.handled
+            settled = clock()
+            while waiting and not gate.stopping:
+                delivery = waiting.popleft()
+                try:
+                    envelope = decode(delivery)
+                    if call is None:
+                        result = await self._call([(delivery, envelope)])
+                    else:
+                        result = await call(envelope.data)
+                    outgoing = [] if result is None else self._caused(result, delivery, envelope)
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+                    failure = failure_of(error)
+                    await self._settle(handled)
+                    await self._recover(delivery, failure)
+                    continue
+                handled.append((delivery, outgoing))
+                if clock() - settled > SETTLE_SECONDS:
+                    await self._settle(handled)
+                    settled = clock()
+            await self._settle(handled)
         if gate.stopping:
             raise Stopping
 
@@ -111,8 +109,8 @@ class Runner:
                 outgoing = self._caused(
                     await self._call([(delivery, envelope)]), delivery, envelope
                 )
-            except Exception as another:  # noqa: BLE001 - handlers raise anything
-                error = another
+            except (Exception, asyncio.CancelledError) as another:  # noqa: BLE001
+                error = failure_of(another)
                 continue
             self._gate.worked()
             await self._settle([(delivery, outgoing)])
@@ -151,15 +149,16 @@ class Runner:
         while True:
             try:
                 result = await self._call(in_hand)
-            except Exception as error:
-                if not self._not_ready(error):
-                    raise
-                await self._gate.failed(error)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+                failure = failure_of(error)
             else:
                 self._gate.worked()
                 return result
+            if not self._not_ready(failure):
+                raise failure
+            await self._gate.failed(failure)
 
-    def _aligned(self, in_hand: list[_InHand], result: Any) -> list[_Handled]:
+    def _aligned(self, in_hand: list[_InHand], result: Any) -> list[Handled]:
         """What a batch handler returned, message by message: so the ids are the same next time."""
         if result is None:
             return [(delivery, []) for delivery, _ in in_hand]
@@ -208,32 +207,30 @@ class Runner:
     def _not_ready(self, error: Exception) -> bool:
         return isinstance(error, NotReady) or self._group.options.is_not_ready(error)
 
-    async def _settle(self, handled: list[_Handled]) -> None:
+    async def _settle(self, handled: list[Handled]) -> None:
         """Publish what was caused, wait until the queue has it, and only then ack. Empties the list."""
-        outgoing = [one for _, caused in handled for one in caused]
+        settling = handled[:]
+        handled.clear()
+        outgoing = [one for _, caused in settling for one in caused]
         while outgoing:
             try:
                 await self._queue.transport.publish(outgoing, self._queue.options.timeout)
+                self._gate.worked()
                 break
             except (QueueUnavailable, QueueFull) as error:
                 await self._gate.failed(error)
-            except DovetailError:
-                await self._settle_apart(handled)
-                break
-        if outgoing:
-            self._gate.worked()
-        self._subscription.ack([delivery for delivery, _ in handled])
-        handled.clear()
-
-    async def _settle_apart(self, handled: list[_Handled]) -> None:
-        """Something that was caused cannot be published, now or ever: find out whose fault it is."""
-        for delivery, outgoing in handled:
-            try:
-                await self._queue.transport.publish(outgoing, self._queue.options.timeout)
             except DovetailError as error:
-                await self._failures.handle(delivery, error)
-            else:
-                self._subscription.ack([delivery])
+                await self._settle_apart(settling, error)
+                return
+        self._subscription.ack([delivery for delivery, _ in settling])
+
+    async def _settle_apart(self, settling: list[Handled], error: DovetailError) -> None:
+        """Something that was caused cannot be published, now or ever: find out whose fault it is."""
+        if len(settling) == 1:
+            await self._failures.handle(settling[0][0], error)
+            return
+        for one in settling:
+            await self._settle([one])
 
 
 def _next_portion(portion: int, took: float) -> int:

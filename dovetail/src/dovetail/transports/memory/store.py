@@ -111,6 +111,10 @@ class Backlog:
             if held.member == member:
                 held.lease_ends = ends
 
+    def count_of(self, member: int) -> int:
+        """Messages that this member has."""
+        return sum(1 for held in self.held.values() if held.member == member)
+
     @property
     def waiting(self) -> int:
         """Messages that nobody has."""

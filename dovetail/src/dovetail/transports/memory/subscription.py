@@ -30,9 +30,10 @@ class MemoryDelivery(Delivery):
 class MemorySubscription:
     """As dovetail.transport.Subscription says."""
 
-    def __init__(self, store: Store, backlog: Backlog) -> None:
+    def __init__(self, store: Store, backlog: Backlog, prefetch: int) -> None:
         self._store = store
         self._backlog = backlog
+        self._prefetch = prefetch
         self._member = next(_members)
         self._stopped = False
         self._keeper = asyncio.create_task(self._keep())
@@ -42,7 +43,8 @@ class MemorySubscription:
         backlog = self._backlog
         while not self._stopped:
             backlog.arrived.clear()
-            if taken := backlog.take(self._member, most):
+            room = self._prefetch - backlog.count_of(self._member)
+            if taken := backlog.take(self._member, min(most, room)):
                 if backlog.waiting:
                     backlog.arrived.set()  # for the other members
                 return [_delivery(held) for held in taken]
@@ -86,6 +88,7 @@ class MemorySubscription:
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     def _take_back(self, delivery: Delivery) -> Held | None:
+        self._backlog.arrived.set()  # there is room again
         return self._backlog.settle(cast(MemoryDelivery, delivery).sequence, self._member)
 
     async def _keep(self) -> None:

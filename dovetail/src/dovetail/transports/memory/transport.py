@@ -10,8 +10,8 @@ from itertools import islice
 
 import msgspec
 
-from dovetail.delivery import Claim, Outgoing
 from dovetail.answering import failure_answer
+from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received, received
 from dovetail.errors import DeadLetterNotFound, MessageTooLarge, NobodyListening, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
@@ -100,7 +100,7 @@ class MemoryTransport:
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""
-        return MemorySubscription(self._store, self._store.claim(claim))
+        return MemorySubscription(self._store, self._store.claim(claim), claim.prefetch)
 
     async def serve(
         self, subject: str, group: str | None, answer: Answerer

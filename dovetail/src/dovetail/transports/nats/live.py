@@ -35,10 +35,10 @@ async def listening(
     hidden = _INTERNAL if pattern.startswith(("*", ">")) else ()
     recent: dict[str, None] = {}
 
-    def repeated(id: str) -> bool:
-        if id in recent:
-            return True
-        recent[id] = None
+    def repeated(message_id: str | None) -> bool:
+        if message_id is None or message_id in recent:
+            return message_id is not None
+        recent[message_id] = None
         if len(recent) > RECENT_IDS:
             del recent[next(iter(recent))]
         return False
@@ -46,8 +46,7 @@ async def listening(
     def arrived(subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
         name = subject.decode(errors="replace")  # other clients may use any bytes
         fields = parse_headers(headers) if headers else {}
-        id = fields.get("Nats-Msg-Id")
-        if not name.startswith(hidden) and (id is None or not repeated(id)):
+        if not name.startswith(hidden) and not repeated(fields.get("Nats-Msg-Id")):
             mailbox.put(received(name, payload, fields))
 
     sid = client.subscribe(pattern.encode(), arrived)

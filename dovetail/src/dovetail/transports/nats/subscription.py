@@ -131,6 +131,8 @@ class NatsSubscription:
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
+        if not self._stopped:
+            await self._hold_less(len(self._held) - len(deliveries))
         await asyncio.gather(
             *(self._release(one) for one in cast(Sequence[NatsDelivery], deliveries))
         )
@@ -318,11 +320,30 @@ class NatsSubscription:
             await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
             renewals = [b"PUB %s 4\r\n+WPI\r\n" % held.reply for held in self._held.values()]
             self._client.write(b"".join(renewals))
+            await self._give_back()
             silence = self._loop.time() - self._heard
             if self._asked and silence > 2.5 * HEARTBEAT_SECONDS and self._client.connected:
-                await self._restore_consumer()
+                self._start(self._restore_consumer())
             elif not self._asked:
                 self._pull()
+
+    async def _give_back(self) -> None:
+        """What waits too long for its handler here goes to another member."""
+        buffer = self._buffer
+        if buffer and self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
+            await self._hold_less(len(self._held) - len(buffer))
+            overdue = list(buffer)
+            buffer.clear()
+            await self.release(overdue)
+
+    async def _hold_less(self, window: int) -> None:
+        """Take back what was asked for, so that what is released does not come straight back."""
+        self._window = max(1, min(self._window, window))
+        if self._asked:
+            self._asked = 0
+            former, self._inbox = self._sid, self._client.new_inbox()
+            self._sid = self._client.subscribe(self._inbox, self._arrived)
+            await self._client.unsubscribe(former)
 
     async def _restore_consumer(self) -> None:
         if self._restoring or self._stopped:
