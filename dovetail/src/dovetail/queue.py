@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -129,7 +129,7 @@ class MessageQueue:
         """
         return await collect(self._ask(request, timeout), stall, most)
 
-    async def listen(self, what: str | type[Event]) -> AsyncIterator[Received]:
+    async def listen(self, what: str | type[Event]) -> AsyncGenerator[Received]:
         """Live events from now on, to every listener, at most once: `async for event in queue.listen(…)`.
 
         `what` is a class of events, a subject, or a pattern. A listener that falls far behind loses
