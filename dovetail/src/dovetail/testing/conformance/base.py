@@ -19,7 +19,11 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 @pytest.mark.asyncio
 class Conformance:
-    """A transport's test class sets `features` and overrides the fixtures `address` and `own_address`."""
+    """A transport's test class sets `features` and adds two fixtures.
+
+    `address` is that of a queue that all tests may share, `own_address` of an empty one that only this
+    test uses, and that trims its history ten times a second.
+    """
 
     features = Features()
 
@@ -27,16 +31,6 @@ class Conformance:
         """Report the test as unsupported where the transport does not declare the feature."""
         if not getattr(self.features, feature):
             pytest.skip(f"unsupported: {feature}")
-
-    @pytest.fixture
-    def address(self) -> str:
-        """The address of a queue that all tests may share."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def own_address(self) -> str:
-        """The address of an empty queue that only this test uses, and that trims its history often."""
-        raise NotImplementedError
 
     @pytest_asyncio.fixture
     async def queue(self, address: str) -> AsyncIterator[MessageQueue]:

@@ -42,14 +42,14 @@ class Causing(Conformance):
             handled.add(context.id)
             return [effect(1), effect(2)]
 
-        id = fresh("id")
-        body = encode(event(0), id=id, source="test", type=event.__subject__)
+        event_id = fresh("id")
+        body = encode(event(0), id=event_id, source="test", type=event.__subject__)
         async with Worker(queue, [group]):
             for _ in range(2):  # under two ids for the queue, which is thus no help
                 await queue.publish_raw(event.__subject__, body)
             await all_handled(queue, group.name)
         waiting = await queue.waiting(effect, fresh("group"))
-        assert handled.items == [id, id]
+        assert handled.items == [event_id, event_id]
         assert [one.data["number"] for one in waiting] == [1, 2]
 
     async def test_ids_differ_between_groups(self, queue: MessageQueue) -> None:

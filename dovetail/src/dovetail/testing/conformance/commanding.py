@@ -58,8 +58,9 @@ class Commanding(Conformance):
         self.need("deduplicates")
         command, seen = order(), Seen[Order]()
         async with Worker(queue, [group := recording(command, seen)]):
-            id = await queue.send(command(1))
+            command_id = await queue.send(command(1))
             await all_handled(queue, group.name)
-            assert await queue.send(command(1), id=id) == id  # also after it was handled
+            # Also after it was handled.
+            assert await queue.send(command(1), id=command_id) == command_id
             await all_handled(queue, group.name)
         assert numbers(seen.items) == [1]

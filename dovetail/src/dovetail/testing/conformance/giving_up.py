@@ -53,11 +53,11 @@ class GivingUp(Conformance):
 
         before = datetime.now(UTC)
         async with Worker(queue, [group]):
-            id = await queue.publish(event(7))
+            event_id = await queue.publish(event(7))
             await all_handled(queue, group.name)
         [letter] = await queue.dead_letters.list(group=group.name)
         assert attempts.items == [1, 2, 3]
-        assert (letter.attempts, letter.message_id) == (3, id)
+        assert (letter.attempts, letter.message_id) == (3, event_id)
         assert letter.reason == "ValueError: no place for 7"
         assert 'raise ValueError(f"no place' in letter.traceback
         assert (letter.group, letter.subject, letter.kind) == (

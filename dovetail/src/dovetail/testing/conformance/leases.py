@@ -33,11 +33,10 @@ class Leases(Conformance):
 
         # What waits behind the slow one, in the same hands, must be kept as well.
         await queue.publish_many([event(number) for number in range(8)])
-        async with connect(address) as another:
-            async with Worker(queue, [group]):
-                await calls.has(1)
-                async with Worker(another, [group]):
-                    await all_handled(queue, group.name)
+        async with connect(address) as another, Worker(queue, [group]):
+            await calls.has(1)
+            async with Worker(another, [group]):
+                await all_handled(queue, group.name)
         assert sorted(calls.items) == list(range(8))
 
     async def test_batch_slower_than_its_lease_is_not_run_twice(
@@ -53,9 +52,8 @@ class Leases(Conformance):
             await asyncio.sleep(2 * LEASE_SECONDS)
 
         await queue.publish_many([event(number) for number in range(8)])
-        async with connect(address) as another:
-            async with Worker(queue, [group]), Worker(another, [group]):
-                await all_handled(queue, group.name)
+        async with connect(address) as another, Worker(queue, [group]), Worker(another, [group]):
+            await all_handled(queue, group.name)
         assert sorted(calls.items) == list(range(8))
 
     async def test_what_a_vanished_member_held_goes_to_another(self, queue: MessageQueue) -> None:

@@ -79,14 +79,11 @@ class Listening(Conformance):
             listening(queue, event) as heard,
             Worker(queue, [recording(event, handled)]),
         ):
-            id = await queue.publish(event(1))
+            event_id = await queue.publish(event(1))
             [message] = await heard.has(1)
             await handled.has(1)
-        assert (message.id, message.subject, message.source) == (
-            id,
-            event.__subject__,
-            "conformance",
-        )
+        assert (message.id, message.subject) == (event_id, event.__subject__)
+        assert message.source == "conformance"
         assert message.time is not None
 
     async def test_patterns(self, queue: MessageQueue) -> None:
@@ -147,10 +144,10 @@ class Listening(Conformance):
 
     async def test_closed_generator_can_be_opened_again(self, queue: MessageQueue) -> None:
         event = numbered()
-        for round in range(3):
+        for number in range(3):
             async with aclosing(queue.listen(event)) as messages:
                 first = asyncio.ensure_future(anext(messages))
                 while not first.done():
-                    await queue.publish(event(round), durable=False)
+                    await queue.publish(event(number), durable=False)
                     await asyncio.sleep(0.001)
-                assert (await first).data["number"] == round
+                assert (await first).data["number"] == number

@@ -22,20 +22,20 @@ def fresh_subject(first: str = "events") -> str:
     return f"{first}.{fresh('test')}"
 
 
-class Numbered(Event):
+class Numbered(Event, frozen=True):
     """An event that a test can tell from the others."""
 
     number: int = 0
     text: str = ""
 
 
-class Order(Command):
+class Order(Command, frozen=True):
     """A command that a test can tell from the others."""
 
     number: int = 0
 
 
-class Question(Request[str]):
+class Question(Request[str], frozen=True):
     """A request whose answer says to what."""
 
     number: int = 0
@@ -45,7 +45,7 @@ class Question(Request[str]):
 def numbered(subject: str | None = None) -> type[Numbered]:
     """A class of events with a subject of its own."""
 
-    class Fresh(Numbered, subject=subject or fresh_subject()):
+    class Fresh(Numbered, frozen=True, subject=subject or fresh_subject()):
         pass
 
     return Fresh
@@ -54,7 +54,7 @@ def numbered(subject: str | None = None) -> type[Numbered]:
 def order() -> type[Order]:
     """A class of commands with a subject of its own."""
 
-    class Fresh(Order, subject=fresh_subject("commands")):
+    class Fresh(Order, frozen=True, subject=fresh_subject("commands")):
         pass
 
     return Fresh
@@ -63,7 +63,7 @@ def order() -> type[Order]:
 def question() -> type[Question]:
     """A class of requests with a subject of its own."""
 
-    class Fresh(Question, subject=fresh_subject("requests")):
+    class Fresh(Question, frozen=True, subject=fresh_subject("requests")):
         pass
 
     return Fresh

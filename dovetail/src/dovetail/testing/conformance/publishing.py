@@ -23,10 +23,10 @@ class Publishing(Conformance):
             seen.add((message, context))
 
         async with Worker(queue, [group]):
-            id = await queue.publish(event(7, "seven"))
+            event_id = await queue.publish(event(7, "seven"))
             [(message, context)] = await seen.has(1)
         assert message == event(7, "seven")
-        assert context == Context(id, event.__subject__, group.name, attempt=1)
+        assert context == Context(event_id, event.__subject__, group.name, attempt=1)
 
     async def test_published_time_and_source_travel_along(self, queue: MessageQueue) -> None:
         subject, seen = fresh_subject(), Seen[Received]()
@@ -38,9 +38,9 @@ class Publishing(Conformance):
 
         before = datetime.now(UTC)
         async with Worker(queue, [group]):
-            id = await queue.publish(numbered(subject)(1))
+            event_id = await queue.publish(numbered(subject)(1))
             [message] = await seen.has(1)
-        assert (message.id, message.type, message.source) == (id, subject, "conformance")
+        assert (message.id, message.type, message.source) == (event_id, subject, "conformance")
         assert message.time is not None
         assert before <= message.time <= datetime.now(UTC)
 
@@ -106,10 +106,10 @@ class Publishing(Conformance):
         self.need("deduplicates")
         event, seen = numbered(), Seen[Numbered]()
         async with Worker(queue, [group := recording(event, seen)]):
-            id = await queue.publish(event(1))
-            assert await queue.publish(event(1), id=id) == id
-            id = fresh("id")
-            await asyncio.gather(*(queue.publish(event(2), id=id) for _ in range(5)))
+            first = await queue.publish(event(1))
+            assert await queue.publish(event(1), id=first) == first
+            second = fresh("id")
+            await asyncio.gather(*(queue.publish(event(2), id=second) for _ in range(5)))
             await all_handled(queue, group.name)
         assert numbers(seen.items) == [1, 2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 from dovetail import Backoff, Context, Group, MessageQueue, Retry, Worker
 from dovetail.testing.conformance.base import Conformance
@@ -34,7 +35,7 @@ class Retrying(Conformance):
             await calls.has(4)
             await all_handled(queue, group.name)
         times, attempts = zip(*calls.items, strict=True)
-        pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(times)]
         assert attempts == (1, 2, 3, 4)
         assert pauses[0] >= 0.19
         assert pauses[1] >= 0.39

@@ -87,14 +87,13 @@ class Sharing(Conformance):
         async def take(message: Numbered) -> None:
             done.add(message)
 
-        async with connect(address) as another:
-            async with Worker(queue, [slow]):
-                await queue.publish_many([event(number) for number in range(1000)])
-                await all_handled(queue, name)  # it may have learnt to prefetch by now
-                await queue.publish_many([event(number) for number in range(1000, 1100)])
-                await stuck.has(1001)
-                async with Worker(another, [quick]):
-                    await done.has(90, within=10)
-                    go_on.set()
-                    await all_handled(queue, name)
+        async with connect(address) as another, Worker(queue, [slow]):
+            await queue.publish_many([event(number) for number in range(1000)])
+            await all_handled(queue, name)  # it may have learnt to prefetch by now
+            await queue.publish_many([event(number) for number in range(1000, 1100)])
+            await stuck.has(1001)
+            async with Worker(another, [quick]):
+                await done.has(90, within=10)
+                go_on.set()
+                await all_handled(queue, name)
         assert sorted(numbers(stuck.items + done.items)) == list(range(1100))

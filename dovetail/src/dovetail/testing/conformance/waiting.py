@@ -50,7 +50,7 @@ async def until(
     """Return as soon as the condition holds, for what has no signal."""
     try:
         async with asyncio.timeout(within):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - it has no signal
                 await asyncio.sleep(_LOOK_SECONDS)
     except TimeoutError:
         raise AssertionError(f"not within {within:g} s: {what}") from None
