@@ -48,6 +48,17 @@ def is_pattern(subject: str) -> bool:
     return subject[-1:] == ">" or "*" in subject
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether some subject matches both patterns."""
+    first, second = one.split("."), other.split(".")
+    for mine, yours in zip(first, second, strict=False):
+        if ">" in (mine, yours):
+            return True
+        if mine != yours and "*" not in (mine, yours):
+            return False
+    return len(first) == len(second)
+
+
 @lru_cache(maxsize=4096)
 def matches(pattern: str, subject: str) -> bool:
     """Whether the subject is one of those that the pattern names."""

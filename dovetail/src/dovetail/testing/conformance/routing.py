@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dovetail import Group, MessageQueue, Received, Worker
+from dovetail import Group, MessageQueue, Received, Reject, Worker, connect
 from dovetail.testing.conformance.base import Conformance
-from dovetail.testing.conformance.names import fresh, fresh_subject, numbered
+from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 BELOW = ("", ".a", ".b", ".a.c", ".b.c", ".a.d", ".a.c.e")
@@ -66,6 +66,31 @@ class Routing(Conformance):
             await queue.publish(numbered(f"after.{word}.below")())
             await all_handled(queue, group.name)
         assert seen.items == [f"before.{word}", f"after.{word}"]
+
+    async def test_group_of_everything(self, own_address: str) -> None:
+        event, seen, other = numbered(), Seen[str](), Seen[int]()
+        everything = _by_pattern(">", seen)
+        failing = Group(fresh("group"))
+
+        @failing.on(event)
+        async def reject_once(message: Numbered) -> None:
+            other.add(message.number)
+            if len(other) == 1:
+                raise Reject("no")
+
+        async with connect(own_address) as queue:
+            await queue.publish(numbered("first.of.all")())
+            async with Worker(queue, [everything, failing]):
+                await queue.publish(event(1))
+                await queue.publish(numbered(fresh("last"))())
+                await all_handled(queue, everything.name, failing.name)
+                [letter] = await queue.dead_letters.list(group=failing.name)
+                await queue.dead_letters.replay(letter)
+                await other.has(2)
+                await all_handled(queue, everything.name, failing.name)
+            assert [one.subject for one in await queue.waiting(">", fresh("group"))] == seen.items
+        assert seen.items[:2] == ["first.of.all", event.__subject__]
+        assert len(seen) == 3
 
 
 def _by_pattern(pattern: str, seen: Seen[str]) -> Group:

@@ -75,7 +75,11 @@ class Overview:
             if error.code != CONSUMER_NOT_FOUND:
                 raise
         found = await self._api.following(layout.EVENTS, subject, sequence, most)
-        return [received(one.subject, one.body, one.headers) for one in found]
+        return [
+            received(one.subject, one.body, one.headers)
+            for one in found
+            if not one.subject.startswith(layout.REPLAY)
+        ]
 
     async def _groups(self, stream: str, dead: dict[str, int]) -> list[GroupStatus]:
         return [

@@ -7,7 +7,7 @@ from typing import Any
 from dovetail.delivery import Claim
 from dovetail.errors import CommandClaimed, ConfigurationError, QueueUnavailable
 from dovetail.options import QueueOptions
-from dovetail.subjects import matches
+from dovetail.subjects import matches, overlap
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
@@ -73,7 +73,9 @@ class Provision:
         stream, name = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
         if claim.kind == "command":
             await self._stream(stream, [claim.subject], retention="workqueue")
-        else:
+        elif not claim.subject.startswith(("*", ">")):
+            # A stream cannot take what overlaps with its other subjects or with the server's own, and
+            # need not: publishing to a new subject adds that one.
             await self.events_on(claim.subject)
         config = _consumer_config(claim, name)
         try:
@@ -132,10 +134,10 @@ def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:
         "max_waiting": 4096,
     }
     if claim.kind == "event":
-        config["filter_subjects"] = [
-            claim.subject,
-            layout.replay_subject(claim.group, claim.subject, ">"),
-        ]
+        replays = layout.replay_subject(claim.group, claim.subject, ">")
+        config["filter_subjects"] = [claim.subject]
+        if not overlap(claim.subject, replays):
+            config["filter_subjects"].append(replays)
     else:
         # A work queue takes one consumer for each subject; the filter makes the server check that.
         config["filter_subject"] = claim.subject

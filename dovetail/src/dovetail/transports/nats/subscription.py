@@ -89,6 +89,7 @@ class NatsSubscription:
         self._restoring = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"{layout.stream_of(claim)}.{layout.consumer_of(claim.group, claim.subject)}"
+        self._replays = layout.replay_subject(claim.group, claim.subject, "").encode()
         self._inbox = client.new_inbox()
         self._sid = client.subscribe(self._inbox, self._arrived)
         client.on_connected.append(self._start_over)
@@ -237,6 +238,9 @@ class NatsSubscription:
             self._held[sequence].reply = reply
             return
         if subject.startswith(_REPLAYED):
+            if not subject.startswith(self._replays):  # another group's, which `>` matches, too
+                self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
+                return
             subject = layout.original_subject(subject.decode()).encode()
         fields = parse_headers(headers) if headers and _has_fields(headers) else None
         delivery = NatsDelivery(subject.decode(), payload, fields)
