@@ -42,9 +42,12 @@ def _contents(file: str) -> bytes:
 
 
 def json_or_text(raw: bytes) -> Any:
-    """The value for an envelope: JSON kept to the letter, else text; None for no bytes."""
+    """The value for an envelope: JSON kept to the letter, else text; an empty object for no bytes.
+
+    That is what a message without fields is, such as most requests.
+    """
     if not raw.strip():
-        return None
+        return {}
     try:
         msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
