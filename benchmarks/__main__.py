@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import handlers, http, publish, wrk
 from benchmarks.contest import Options, Outcome, hold
-from benchmarks.report import as_json, table
+from benchmarks.report import as_json, machine, table
 
 CONTESTS = {"handlers": handlers.contest, "publish": publish.contest, "http": http.contest}
 
@@ -37,7 +37,7 @@ async def hold_all(names: list[str], options: Options) -> list[Outcome]:
 
 def main() -> int:
     """0 when everything was measured, whether the aims are met or not."""
-    options, started = arguments(), time.monotonic()
+    options, started, found = arguments(), time.monotonic(), machine()
     names = [options.only] if options.only else list(CONTESTS)
     complete = True
     if "http" in names and not wrk.available():
@@ -46,10 +46,10 @@ def main() -> int:
         complete = False
     how = Options(quick=options.quick, fsync=options.fsync)
     outcomes = asyncio.run(hold_all(names, how))
-    print(table(outcomes))
+    print(table(outcomes, found))
     print(f"{time.monotonic() - started:.0f} s")
     if options.json:
-        options.json.write_text(json.dumps(as_json(outcomes), indent=2) + "\n")
+        options.json.write_text(json.dumps(as_json(outcomes, found), indent=2) + "\n")
     failed = any(None in rounds for one in outcomes for rounds in one.rounds.values())
     return 0 if complete and not failed else 1
 

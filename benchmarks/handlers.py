@@ -23,7 +23,8 @@ lists = Contender("FastStream, batches of 500, msgspec", FASTSTREAM, "batch-deco
 rate = Figure("rate", "messages/s")
 cpu = Figure("cpu", "processor time of the client, µs/message", more=False)
 raw = Baseline("to raw", [pulls, fetch])
-faststream = Baseline("to FastStream one by one", [push_model, push, pull])
+documented = Baseline("to FastStream as documented", [push_model])
+faststream = Baseline("to it at its fastest", [push_model, push, pull])
 
 
 def contest(options: Options) -> Contest:
@@ -39,8 +40,8 @@ def contest(options: Options) -> Contest:
         title="Handlers on NATS JetStream: each message decoded, handled, acked",
         contenders=[one, batch, pulls, fetch, push_model, push, pull, lists],
         figures=[rate, cpu],
-        baselines=[raw, faststream],
-        aims=[Aim(rate, one, faststream, 6.0)],
+        baselines=[raw, documented, faststream],
+        aims=[Aim(rate, one, documented, 6.0), Aim(rate, one, faststream, 6.0)],
         rounds=2 if options.quick else 5,
         measure=measure,
     )

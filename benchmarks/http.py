@@ -42,7 +42,7 @@ def contest(options: Options) -> Contest:
         ):
             before = await wrk.post(program.url, WARM_UP_SECONDS)
             used = program.processor_seconds()
-            found = await wrk.post(program.url, 2 if options.quick else 6)
+            found = await wrk.post(program.url, 2 if options.quick else 5)
             used = program.processor_seconds() - used
             there = await program.items()
         if failures := before["failed"] + found["failed"]:

@@ -30,7 +30,7 @@ faststream = Baseline("to FastStream", [pydantic, msgspec])
 
 def contest(options: Options) -> Contest:
     """The contest; `quick` is two rounds of 0.2 s for each figure."""
-    seconds = 0.2 if options.quick else 0.5
+    seconds = 0.2 if options.quick else 0.4
 
     async def measure(contender: Contender) -> Values:
         async with queue_server(fsync=options.fsync) as server:
@@ -46,6 +46,6 @@ def contest(options: Options) -> Contest:
         figures=[single, hundred, thousand, cpu],
         baselines=[raw, raw_id, faststream],
         aims=[Aim(hundred, publish, faststream, 1.8)],
-        rounds=2 if options.quick else 5,
+        rounds=2 if options.quick else 4,
         measure=measure,
     )

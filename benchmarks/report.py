@@ -17,7 +17,7 @@ LABEL = 54
 
 
 def machine() -> dict[str, Any]:
-    """Where this was measured, and with what."""
+    """Where this is measured, and with what."""
     return {
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
@@ -27,11 +27,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Every figure with its ratios, and the aims."""
-    found = machine()
+def table(outcomes: Sequence[Outcome], found: dict[str, Any]) -> str:
+    """Every figure with its ratios, and the aims. `found` is what `machine` said before the start."""
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
-    lines = ["", f"Python {found['python']}, {found['cores']} cores, {found['system']}", packages]
+    where = f"Python {found['python']}, {found['cores']} cores, {found['system']}"
+    lines = ["", f"{where}, load {found['load']:.1f} before the start", packages]
     for outcome in outcomes:
         lines += _contest(outcome)
     lines += ["", "Aims, in this run"]
@@ -89,10 +89,10 @@ def _aim(outcome: Outcome, aim: Aim) -> str:
     return f"  {verdict:<8}{ratio:6.2f} of {aim.at_least:<4}  {what}, to {best.label}"
 
 
-def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def as_json(outcomes: Sequence[Outcome], found: dict[str, Any]) -> dict[str, Any]:
     """All rounds as they were measured, and where."""
     return {
-        "machine": machine(),
+        "machine": found,
         "contests": {
             outcome.contest.name: {
                 "title": outcome.contest.title,
