@@ -10,6 +10,7 @@ import pytest
 from dovetail import QueueUnavailable
 from dovetail.embedded import EmbeddedServer, running
 from dovetail.embedded import server as server_module
+from dovetail.embedded.ports import free_port
 
 from .support import keep_a_message, owner_process, wait_gone
 
@@ -52,15 +53,17 @@ async def test_many_at_once_share_one_server(tmp_path: Path) -> None:
     assert running(tmp_path) is None
 
 
-async def test_one_that_joined_can_own_it_later(tmp_path: Path) -> None:
-    second = EmbeddedServer(tmp_path, 0, 0)
+async def test_one_that_joined_can_own_it_later_on_its_own_ports(tmp_path: Path) -> None:
+    port = free_port()
+    second = EmbeddedServer(tmp_path, port, 0)
     seen = []
-    async with EmbeddedServer(tmp_path, 0, 0), second:
-        seen.append(second.joined)
+    async with EmbeddedServer(tmp_path, 0, 0) as first, second:
+        seen.append(second.url == first.url)
     async with second:
-        seen.append(second.joined)
+        seen.append(second.url == f"nats://127.0.0.1:{port}")
         await keep_a_message(second.url)
-    assert seen == [True, False]
+    assert seen == [True, True]
+    assert not second.joined
 
 
 async def test_an_owner_whose_server_does_not_answer_is_reported(

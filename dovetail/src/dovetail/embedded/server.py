@@ -64,7 +64,8 @@ class EmbeddedServer:
         #: Whether another process's server is used.
         self.joined = False
         name = "dovetail-" + hashlib.sha256(str(self.folder.path).encode()).hexdigest()[:12]
-        self._state = ServerState(name, host, port, monitor_port, pid=0, ready=False)
+        self._own_state = ServerState(name, host, port, monitor_port, pid=0, ready=False)
+        self._state = self._own_state
         self._program = Path()
         self._server: ServerProcess | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -136,7 +137,7 @@ class EmbeddedServer:
                     f"see {self.folder.log}"
                 )
             await asyncio.sleep(LOOK_SECONDS)
-        self.joined = False
+        self._state, self.joined = self._own_state, False
         return True
 
     def _choose_ports(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -147,6 +148,8 @@ class Server(ABC):
     def pause(self) -> None:
         """Freeze it: connections stay open and nothing answers, as when its machine hangs."""
         self._signal(signal.SIGSTOP)
+        # Its threads stop one after another; this returns when the last one has.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Go on after `pause`."""
