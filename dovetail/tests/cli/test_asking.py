@@ -35,7 +35,7 @@ async def test_request(server: NatsServer, clerks: Program) -> None:
 async def test_gather_prints_every_answer_and_why_it_stopped(
     server: NatsServer, clerks: Program
 ) -> None:
-    done = await dovetail("gather", server.url, "requests.roll", "{}", "--timeout", "0.5")
+    done = await dovetail("gather", server.url, "requests.roll", "--timeout", "0.5")
 
     assert done.status == 0
     assert [line.split()[0] for line in done.lines] == ["1", "2"]

@@ -73,7 +73,7 @@ async def test_sigterm_ends_it_with_a_summary(nats_server: NatsServer, subject: 
         ('{"item": [1, "ä", null]}', {"item": [1, "ä", None]}),
         ("5", 5),
         ("just text", "just text"),
-        ("", None),
+        ("", {}),
     ],
 )
 async def test_durable_is_a_cloudevent(
