@@ -36,7 +36,7 @@ http: {http}
 max_payload: 8MB
 jetstream {{
   store_dir: {store}
-  sync_interval: 5s
+  sync_interval: 1s
 }}
 log_file: {log}
 logfile_size_limit: 10MB
