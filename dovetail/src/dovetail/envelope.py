@@ -94,10 +94,11 @@ class Codec(Generic[Data]):
         """The envelope with its typed data; DecodeError says what is wrong with the bytes."""
         try:
             if headers and (attributes := _attributes(headers)):
-                return Envelope(**attributes, data=self._data.decode(body))
-            envelope = self._envelope.decode(body)
-            if envelope.data_base64 is not None:
-                envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
+                envelope = Envelope(**attributes, data=self._data.decode(body))
+            else:
+                envelope = self._envelope.decode(body)
+                if envelope.data_base64 is not None:
+                    envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise DecodeError(f"not the message expected: {error}") from error
         if envelope.data is msgspec.UNSET and envelope.failure is None:
