@@ -18,6 +18,7 @@ OnMessage = Callable[[bytes, bytes, bytes | None, bytes], None]
 
 _MSG, _HMSG, _PING_OR_PONG, _ERR, _INFO = b"MHP-I"
 _MESSAGES = (_MSG, _HMSG)
+_GREETING = b"INFO "
 
 
 #: Kept free below the server's limit for headers.
@@ -110,6 +111,9 @@ class Wire(asyncio.Protocol):
                 return
             data = b"".join(self._chunks)
             self._chunks.clear()
+        if not self.info.done() and data[: len(_GREETING)] != _GREETING[: len(data)]:
+            self._foreign()
+            return
         done = self._parse(data)
         self._held = len(data) - done
         if self._held:
@@ -215,5 +219,8 @@ class Wire(asyncio.Protocol):
             if self.on_error is not None:
                 self.on_error(self.last_error)
         elif not line.startswith(b"+OK"):
-            self.last_error = "it does not speak the NATS protocol"
-            self.abort()
+            self._foreign()
+
+    def _foreign(self) -> None:
+        self.last_error = "it does not speak the NATS protocol"
+        self.abort()
