@@ -1,0 +1,56 @@
+"""Backoff arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dovetail import Backoff, ConfigurationError
+
+
+def test_doubles_up_to_the_longest() -> None:
+    backoff = Backoff(first=0.2, most=5, jitter=0)
+    assert [backoff.pause(attempt) for attempt in range(1, 8)] == pytest.approx(
+        [0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
+    )
+
+
+@given(
+    first=st.floats(0.001, 100),
+    more=st.floats(0, 1000),
+    factor=st.floats(1, 10),
+    jitter=st.floats(0, 0.99),
+    attempt=st.integers(1, 10_000),
+)
+def test_jitter_only_shortens(
+    first: float, more: float, factor: float, jitter: float, attempt: int
+) -> None:
+    longest = Backoff(first=first, most=first + more, factor=factor, jitter=0).pause(attempt)
+    pause = Backoff(first=first, most=first + more, factor=factor, jitter=jitter).pause(attempt)
+    assert longest * (1 - jitter) <= pause <= longest <= first + more
+    assert pause > 0
+
+
+def test_jitter_spreads() -> None:
+    backoff = Backoff(first=10, jitter=0.2)
+    pauses = {round(backoff.pause(1), 3) for _ in range(100)}
+    assert len(pauses) > 50
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first": 0},
+        {"first": -1},
+        {"first": 10, "most": 5},
+        {"factor": 0.5},
+        {"tries": 0},
+        {"jitter": -0.1},
+        {"jitter": 1},
+        {"first": float("nan")},
+    ],
+)
+def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError, match="a backoff needs"):
+        Backoff(**wrong)  # type: ignore[arg-type]
