@@ -212,8 +212,10 @@ class Client:
         reason = str(error) or type(error).__name__
         if isinstance(error, TimeoutError):
             reason = "no answer"
-        elif "Connect call failed" in reason:
+        elif isinstance(error, ConnectionRefusedError) or "Connect call failed" in reason:
             reason = "nothing listens there (connection refused)"
+        elif isinstance(error, socket.gaierror):
+            reason = "the host's name cannot be resolved"
         return f"the queue at {self.address.shown} ({self._options.setting}) cannot be reached: {reason}"
 
     def _give_up_on_unknown_host(self, error: BaseException, waited: float) -> None:
