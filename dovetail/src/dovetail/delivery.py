@@ -35,7 +35,7 @@ class Delivery:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes it three times as slow to make
 class Outgoing:
     """An encoded message on its way to the queue's store."""
 

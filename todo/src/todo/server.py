@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.applications import Starlette
 
+from todo.serving.joined import HttpProtocol
 from todo.settings_reader import SettingsInvalid
 
 log = logging.getLogger("todo.server")
@@ -72,7 +73,7 @@ async def serve(app: Starlette, listener: socket.socket) -> None:
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -21,6 +21,8 @@ _MESSAGES = (_MSG, _HMSG)
 _GREETING = b"INFO "
 
 
+#: The server works on what it has while we still write the rest.
+FLUSH_BYTES = 16_384
 #: Kept free below the server's limit for headers.
 HEADROOM_BYTES = 65_536
 
@@ -67,6 +69,7 @@ class Wire(asyncio.Protocol):
         #: Bytes that must be there before parsing makes sense again.
         self._wanted = 0
         self._out: list[bytes] = []
+        self._out_bytes = 0
         self._pongs: deque[asyncio.Future[None]] = deque()
         self._resume: asyncio.Event = asyncio.Event()
         self._resume.set()
@@ -122,10 +125,13 @@ class Wire(asyncio.Protocol):
     # Writing
 
     def write(self, data: bytes) -> None:
-        """Write at the end of this turn of the event loop, together with what others write."""
+        """Write at the end of this turn of the event loop, or earlier where that is much already."""
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > FLUSH_BYTES:
+            self._flush()
 
     async def writable(self) -> None:
         """Wait while the other side is slower than we are."""
@@ -169,6 +175,7 @@ class Wire(asyncio.Protocol):
         if out and self._transport is not None and not self.closed:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
         out.clear()
+        self._out_bytes = 0
 
     # Parsing
 
