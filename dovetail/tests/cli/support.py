@@ -9,7 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -117,6 +117,30 @@ async def launch(*arguments: str, **settings: Any) -> asyncio.subprocess.Process
 def _hears_ctrl_c() -> None:
     # A shell that runs the tests in the background has them ignore it, and so all that they start.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@asynccontextmanager
+async def running_shell(script: str) -> AsyncIterator[Program]:
+    """A bash script in a process group of its own, with $DOVETAIL as the command, while it runs."""
+    program = Program(
+        await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            script,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=dict(os.environ) | {"DOVETAIL": str(COMMAND)},
+            start_new_session=True,
+            preexec_fn=_hears_ctrl_c,
+        )
+    )
+    try:
+        yield program
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        await program.clear()
 
 
 @asynccontextmanager

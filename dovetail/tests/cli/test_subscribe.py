@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 from datetime import datetime
 
 import nats
@@ -138,6 +139,17 @@ async def test_ctrl_c_while_the_server_is_away(server: NatsServer) -> None:
         await it.note("Listening")
         await server.kill()
         await it.note("lost")
+        done = await it.interrupted()
+    assert done.status == 130
+    assert "Traceback" not in done.err
+
+
+async def test_a_second_ctrl_c_waits_for_nothing(server: NatsServer) -> None:
+    async with running("subscribe", server.url, "channel21") as it:
+        await it.note("Listening")
+        server.pause()
+        it.signal(signal.SIGINT)
+        assert "Ctrl-C" in await it.note("Closing the connection")
         done = await it.interrupted()
     assert done.status == 130
     assert "Traceback" not in done.err

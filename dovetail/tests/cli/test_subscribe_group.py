@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from dovetail import MessageQueue
 from dovetail.testing.servers import NatsServer
 
-from .support import LIMIT_SECONDS, dovetail, running, shell
+from .support import LIMIT_SECONDS, dovetail, running, running_shell, shell
 
 
 async def publish(queue: MessageQueue, numbers: range) -> None:
@@ -115,6 +116,19 @@ async def test_what_could_not_be_printed_is_not_acked(
         str(500 - printed_into_the_pipe),
     )
     assert {*data(rest.lines)} == {*range(printed_into_the_pipe, 500)}
+
+
+async def test_ctrl_c_that_ends_the_reader_too(server: NatsServer, queue: MessageQueue) -> None:
+    script = f"$DOVETAIL subscribe {server.url} events.number --group g | cat"
+    async with running_shell(script) as it:
+        await it.note("Member of the group")
+        await publish(queue, range(100))
+        await it.line("  99$")
+        os.killpg(it.pid, signal.SIGINT)
+        done = await it.end()
+    assert "Traceback" not in done.err
+    (status,) = (await queue.status()).groups
+    assert (status.waiting, status.in_hand) == (0, 0)
 
 
 async def test_sigterm_leaves_nothing_in_hand(server: NatsServer, queue: MessageQueue) -> None:

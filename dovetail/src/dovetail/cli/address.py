@@ -29,14 +29,15 @@ class Address:
 
     @asynccontextmanager
     async def connected(self, **options: Any) -> AsyncIterator[MessageQueue]:
-        """The queue, open; says so on stderr when connecting takes long."""
+        """The queue, open; says so on stderr when connecting or closing takes long."""
         queue = connect(self.url, setting=self.setting, source="dovetail-cli", **options)
         with said_if_slow(f"Connecting to {without_secrets(self.url)}…"):
             await queue.__aenter__()
         try:
             yield queue
         finally:
-            await queue.__aexit__(None, None, None)
+            with said_if_slow("Closing the connection… Ctrl-C ends at once."):
+                await queue.__aexit__(None, None, None)
 
     async def check(self) -> None:
         """ConfigurationError where no queue can have this address."""

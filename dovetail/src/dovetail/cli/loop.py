@@ -11,8 +11,9 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
-from dovetail.cli.endings import TERMINATED, Ending, OutputClosed
+from dovetail.cli.endings import INTERRUPTED, TERMINATED, Ending, OutputClosed
 from dovetail.cli.logs import show_warnings
+from dovetail.cli.output import below_echo
 
 Result = TypeVar("Result")
 #: How the task is ended from outside.
@@ -20,7 +21,10 @@ Stop = Callable[[Ending], None]
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """The coroutine's result; Ctrl-C, SIGTERM and a closed output cancel it, and it cleans up."""
+    """The coroutine's result; Ctrl-C, SIGTERM and a closed output cancel it, and it cleans up.
+
+    A second Ctrl-C or SIGTERM ends the process at once.
+    """
     show_warnings()
     return asyncio.run(_guarded(work, _watch_output))
 
@@ -37,12 +41,25 @@ async def _guarded(
 ) -> Result:
     task = asyncio.ensure_future(work)
     stopped: list[Ending] = []
+    signalled: list[Ending] = []
 
     def stop(ending: Ending) -> None:
-        stopped.append(ending)
-        task.cancel()
+        if not stopped:
+            stopped.append(ending)
+            task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop, Ending("", TERMINATED))
+    def signal_came(ending: Ending) -> None:
+        # In `dovetail … | cat`, Ctrl-C closes the output too: only a second signal means impatience.
+        if signalled:
+            os._exit(ending.status)
+        signalled.append(ending)
+        below_echo()
+        stop(ending)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, signal_came, Ending("", TERMINATED))
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGINT, signal_came, Ending("", INTERRUPTED))
     if watch:
         watch(stop)
     try:

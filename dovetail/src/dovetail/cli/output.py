@@ -31,6 +31,12 @@ def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def below_echo() -> None:
+    """Go to the next line of a terminal, which has just shown ^C."""
+    if sys.stderr.isatty():
+        note("")
+
+
 def finish(status: int) -> int:
     """Hand out what is still held back, and return the exit status that is then right."""
     try:

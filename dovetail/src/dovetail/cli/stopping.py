@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from dovetail.cli.endings import INTERRUPTED
+from dovetail.cli.output import below_echo
 from dovetail.worker import Worker
 
 Result = TypeVar("Result")
@@ -27,6 +28,7 @@ def stop_signals(again: Callable[[], None]) -> Iterator[asyncio.Future[int]]:
         if came.done():
             again()
         else:
+            below_echo()
             came.set_result(status)
 
     loop.add_signal_handler(signal.SIGTERM, stop, 0)
