@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +45,10 @@ async def missing_store(settings: Settings) -> AsyncIterator[Store]:
     store = open_store(settings.database)
     yield store
     await store.close()
+    # aiosqlite's thread for a connection that failed still reports to the event loop.
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
 
 
 @pytest.fixture
