@@ -109,7 +109,9 @@ async def test_members_with_the_same_messages_in_any_order(
                 await connection.execute(effects.insert(), rows)
 
     async with asyncio.timeout(LIMIT_SECONDS):
-        await asyncio.gather(*(handle(ids[turn:] + ids[:turn][::-1]) for turn in range(0, 5000, 1000)))
+        await asyncio.gather(
+            *(handle(ids[turn:] + ids[:turn][::-1]) for turn in range(0, 5000, 1000))
+        )
     async with engine.connect() as connection:
         assert sorted((await connection.execute(select(effects.c.what))).scalars()) == sorted(ids)
 
