@@ -70,6 +70,13 @@ class Command:
         self.process.send_signal(number)
         return await self.ended(within)
 
+    def deafen(self) -> None:
+        """Read nothing more: its output goes to a closed pipe."""
+        for number in (1, 2):
+            pipe = self.process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
+            assert pipe is not None
+            pipe.close()
+
     async def discard(self) -> None:
         """End it, however it is."""
         if self.process.returncode is None:

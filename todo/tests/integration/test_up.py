@@ -212,6 +212,28 @@ async def test_nothing_is_left_when_it_is_killed_at_its_start(todo_command: Todo
     await until(lambda: gone(started))
 
 
+async def test_a_terminal_that_is_closed_stops_everything(
+    todo_command: Todo, settings: dict[str, str]
+) -> None:
+    up = await todo_command("up", SAVE_HANDLER__DELAY="1", SAVE_HANDLER__BATCH="1")
+    await up.said(RUNS)
+    await up.said(f"received {await add(settings, 'x')}")
+    started = children(up.pid)
+    assert await up.stop(signal.SIGHUP) == 0
+    assert "saved " in up.text
+    assert gone(started)
+
+
+async def test_output_that_nobody_reads_stops_everything(todo_command: Todo) -> None:
+    up = await todo_command("up")
+    await up.said(RUNS)
+    started = children(up.pid)
+    up.deafen()
+    os.kill(child(up.pid, "api"), signal.SIGKILL)  # about which there is something to say
+    assert await up.ended() == 0
+    assert gone(started)
+
+
 async def test_a_second_one_on_the_same_data_says_so(todo_command: Todo) -> None:
     first = await todo_command("up", "--only", "queue")
     await first.said(RUNS)

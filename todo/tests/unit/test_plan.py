@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from todo import bootstrap
+from todo.components import COMPONENTS
 from todo.up.plan import Plan, WrongPlan, make_plan, read_options
 
 
@@ -22,6 +24,10 @@ def plan(
 
 def names(found: Plan) -> list[str]:
     return ["queue"] * found.queue + [one.name for one in found.instances]
+
+
+def test_every_component_can_be_run() -> None:
+    assert tuple(bootstrap.COMPONENTS) == COMPONENTS
 
 
 def test_the_usual_components() -> None:

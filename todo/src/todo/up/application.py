@@ -45,8 +45,9 @@ class Application:
     async def run(self) -> int:
         """Run until SIGTERM or Ctrl-C, or until a child is configured wrongly; the exit status."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(number, self._on_signal)
         try:
             if not self.plan.queue or await self._unless_told_to_stop(self._start_queue()):
                 return await self._run_children()
@@ -104,6 +105,7 @@ class Application:
             stop.cancel()
             self._told_to_stop.set()
             await asyncio.gather(*(child.stop() for child in self._children))
+            await asyncio.gather(announcing, return_exceptions=True)
         return _status([await ending for ending in endings])
 
     async def _announce(self) -> None:
@@ -120,7 +122,7 @@ class Application:
         address = self._queue.url if self._queue else await queue_url(settings)
         seconds = time.monotonic() - self._started
         running = Running(self.plan, settings, monitor_port, address, seconds)
-        print(banner(running), flush=True)  # noqa: T201 - for the person at the terminal
+        self._output.plain(banner(running))
 
 
 def _status(endings: list[Ending]) -> int:

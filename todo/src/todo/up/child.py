@@ -50,11 +50,7 @@ class Child:
         crashes = 0
         while True:
             started = time.monotonic()
-            try:
-                ending = await self._run_once()
-            except OSError as error:  # no memory, or no more processes
-                ending = Ending(self.instance.name, 1, str(error))
-                log.error("%s cannot be started: %s", self.instance.name, error)
+            ending = await self._run_once()
             if self._stopping.is_set() or ending.status == WRONG:
                 return ending
             crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
@@ -88,17 +84,11 @@ class Child:
 
     async def _run_once(self) -> Ending:
         name = self.instance.name
-        command = [sys.executable, "-m", "todo", "run", "--supervised", self.instance.component]
-        self._process = process = await asyncio.create_subprocess_exec(
-            *command,
-            env=self._environment,
-            # It ends when this pipe does, and so when this process does, however that ends.
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            # Ctrl-C in the terminal is for this process, which then tells the children in order.
-            start_new_session=True,
-        )
+        try:
+            self._process = process = await self._start()
+        except OSError as error:  # no memory, or no more processes
+            log.error("%s cannot be started: %s", name, error)
+            return Ending(name, 1, str(error))
         if self._stopping.is_set():
             self.signal(signal.SIGTERM)
         assert process.stdout is not None
@@ -108,6 +98,18 @@ class Child:
             self._output.copy(name, process.stderr, sys.stderr.buffer),
         )
         return Ending(name, await process.wait(), last.decode(errors="replace"))
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "todo", "run", "--supervised", self.instance.component),
+            env=self._environment,
+            # It ends when this pipe does, and so when this process does, however that ends.
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            # Ctrl-C in the terminal is for this process, which then tells the children in order.
+            start_new_session=True,
+        )
 
 
 def _described(status: int) -> str:

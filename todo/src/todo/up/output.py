@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -17,9 +19,13 @@ _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 
 class Output:
-    """Writes lines with the name of whoever said them in front, in one colour each."""
+    """Writes lines with the name of whoever said them in front, in one colour each.
+
+    Where nobody reads them any more, this process is told to stop, as by SIGTERM.
+    """
 
     def __init__(self, names: Sequence[str], *, prefixes: bool, colours: bool) -> None:
+        self._unread = False
         width = max(len(name) for name in names)
         self._prefixes = {
             name: _prefix(name.ljust(width), number if colours else None) if prefixes else b""
@@ -27,9 +33,23 @@ class Output:
         }
 
     def line(self, name: str, text: bytes, stream: BinaryIO) -> None:
-        """Write one line."""
-        stream.write(self._prefixes[name] + text + b"\n")
-        stream.flush()
+        """Write one line of a process."""
+        self._write(self._prefixes[name] + text + b"\n", stream)
+
+    def plain(self, text: str) -> None:
+        """Write text that is nobody's."""
+        self._write(text.encode() + b"\n", sys.stdout.buffer)
+
+    def _write(self, text: bytes, stream: BinaryIO) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:  # the terminal is closed, or the program behind the pipe has ended
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+            if not self._unread:
+                self._unread = True
+                signal.raise_signal(signal.SIGTERM)
 
     async def copy(self, name: str, source: asyncio.StreamReader, stream: BinaryIO) -> bytes:
         """Write the source's lines until it ends; returns the last one."""
