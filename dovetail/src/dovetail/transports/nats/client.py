@@ -71,9 +71,9 @@ class Client:
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._lost: asyncio.Event = asyncio.Event()
+        #: Set when the present connection is gone.
+        self._lost = asyncio.Event()
         self._why = ""
-        self._closing = False
 
     @property
     def connected(self) -> bool:
@@ -90,7 +90,6 @@ class Client:
 
     async def close(self) -> None:
         """Let the server see what was written, then disconnect."""
-        self._closing = True
         for task in (self._keeper, self._sweeper):
             if task is not None:
                 task.cancel()
@@ -238,20 +237,29 @@ class Client:
                     raise
 
     async def _connect(self, host: str, port: int) -> None:
-        self._lost = asyncio.Event()
-        _, wire = await self.loop.create_connection(lambda: Wire(self._on_lost), host, port)
+        lost = asyncio.Event()
+
+        def on_lost(error: Exception | None) -> None:
+            lost.set()
+            if lost is self._lost:  # and not one that never came about
+                self._on_lost(error)
+
+        _, wire = await self.loop.create_connection(lambda: Wire(on_lost), host, port)
         try:
             self.info = await wire.info
             if self.address.tls or self.info.tls_required:
                 await wire.start_tls(self.address.tls_context(), host)
             wire.write(b"CONNECT %s\r\n" % msgspec.json.encode(self._introduction()))
             await wire.ping()
-        except BaseException:
+        except BaseException as error:
             wire.abort()
-            self._raise_refusal(wire.last_error)
+            if isinstance(error, Exception):
+                self._raise_refusal(wire.last_error)
             raise
+        if lost.is_set():
+            raise ConnectionResetError("closed by the server")
         wire.on_error = self._server_complained
-        self._wire = wire
+        self._wire, self._lost = wire, lost
         for sid in self._subscriptions:
             self._send_subscription(wire, sid)
         self._connected.set()
@@ -296,7 +304,6 @@ class Client:
     def _on_lost(self, error: Exception | None) -> None:
         self._why = str(error) if error else "closed by the server"
         self._connected.clear()
-        self._lost.set()
         self._fail_waiting()
 
     def _fail_waiting(self) -> None:
@@ -337,12 +344,14 @@ class Client:
                     self._wire.abort()
 
     async def _reconnect(self) -> None:
-        pause = 0.02
+        pause, reported = 0.02, time.monotonic()
         while True:
             try:
                 return await self._connect_any()
             except (OSError, TimeoutError, ProtocolError) as error:
-                log.debug("%s", self._unreachable(error))
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    reported = time.monotonic()
+                    log.warning("%s; still trying", self._unreachable(error))
             # Jitter, so that many clients do not come back to a restarted server together.
             await asyncio.sleep(pause * (0.5 + random.random()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
