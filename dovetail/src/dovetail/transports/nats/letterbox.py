@@ -29,14 +29,20 @@ class Letterbox:
 
     async def keep(self, letter: DeadLetter, id: str) -> None:
         """Keep the letter; a second time with the same id changes nothing."""
-        about = msgspec.structs.replace(letter, body=b"")
-        if len(msgspec.json.encode(about)) > HEADROOM_BYTES // 2:
-            about = msgspec.structs.replace(
-                about, traceback="", headers=None, reason=letter.reason[:1000]
+        headers, body = _headers(letter, id), letter.body
+        most = self._publisher.most_bytes
+        if len(headers) > HEADROOM_BYTES // 2 or len(headers) + len(body) > most:
+            letter = msgspec.structs.replace(
+                letter, traceback="", headers=None, reason=letter.reason[:1000]
             )
-        headers = header_block({"Nats-Msg-Id": id, _HEADER: msgspec.json.encode(about).decode()})
+            headers = _headers(letter, id)
+        if (room := most - len(headers)) < len(body):  # never a message of ours: they leave room
+            kept = room - 200
+            reason = f"{letter.reason} (kept are {kept} of {len(body)} bytes, the most there is room for)"
+            headers = _headers(msgspec.structs.replace(letter, reason=reason), id)
+            body = body[:kept]
         await self._publisher.publish(
-            f"dovetail.dead.{letter.group}.{letter.subject}", letter.body, headers
+            f"dovetail.dead.{letter.group}.{letter.subject}", body, headers
         )
 
     async def find(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
@@ -95,6 +101,11 @@ class Letterbox:
 
     async def _read(self, sequences: Sequence[int]) -> list[DeadLetter]:
         return [_letter(message) for message in await self._api.messages(layout.DEAD, sequences)]
+
+
+def _headers(letter: DeadLetter, id: str) -> bytes:
+    about = msgspec.structs.replace(letter, body=b"")
+    return header_block({"Nats-Msg-Id": id, _HEADER: msgspec.json.encode(about).decode()})
 
 
 def _letter(message: StoredMessage) -> DeadLetter:

@@ -241,9 +241,10 @@ class NatsSubscription:
             if not subject.startswith(self._replays):  # another group's, which `>` matches, too
                 self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
                 return
-            subject = layout.original_subject(subject.decode()).encode()
+            subject = subject[len(self._replays) :]
         fields = parse_headers(headers) if headers and _has_fields(headers) else None
-        delivery = NatsDelivery(subject.decode(), payload, fields)
+        # Other clients may use any bytes.
+        delivery = NatsDelivery(subject.decode(errors="replace"), payload, fields)
         delivery.sequence, delivery.reply = sequence, reply
         delivery.arrived = self._heard = self._loop.time()
         delivery.count = _NOTHING
