@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -21,6 +21,8 @@ CONSUMER_NOT_FOUND = 10014
 NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)
 #: Full: the stream's limit of bytes or messages, the account's or the server's storage.
 NO_ROOM = (10077, 10023, 10047, 10028, 10002)
+#: For the server, or for the account.
+SWITCHED_OFF = (10076, 10039)
 #: The server is not ready to answer yet; asking again helps.
 NOT_READY = (10008, 10009, 10074, 10118)
 
@@ -59,10 +61,16 @@ class JetStream:
         _, answer = await self._ask(f"$JS.API.{subject}", body)
         reply: dict[str, Any] = msgspec.json.decode(answer)
         if (error := reply.get("error")) is not None:
-            raise ApiError(
-                error.get("err_code", error.get("code", 0)), error.get("description", "")
-            )
+            self._refused(error.get("err_code", error.get("code", 0)), error.get("description", ""))
         return reply
+
+    def _refused(self, code: int, description: str) -> NoReturn:
+        if code in SWITCHED_OFF:
+            raise QueueUnavailable(
+                f"the queue at {self._client.address.shown} cannot keep messages: {description}; "
+                "switch JetStream on there"
+            )
+        raise ApiError(code, description)
 
     async def message(self, stream: str, wanted: Mapping[str, Any]) -> StoredMessage | None:
         """One message by `{"seq": n}`, `{"last_by_subj": s}` or `{"seq": n, "next_by_subj": s}`."""

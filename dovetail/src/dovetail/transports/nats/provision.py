@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dovetail.delivery import Claim
-from dovetail.errors import CommandClaimed, ConfigurationError, QueueUnavailable
+from dovetail.delivery import Claim, Outgoing
+from dovetail.errors import CommandClaimed, ConfigurationError, NoGroup, QueueUnavailable
 from dovetail.options import QueueOptions
 from dovetail.subjects import matches, overlap
 from dovetail.transports.nats import layout
@@ -43,6 +43,18 @@ class Provision:
             discard="old",
             max_age=30 * layout.DAY,
         )
+
+    async def take(self, message: Outgoing) -> None:
+        """Let a stream take this message's subject; NoGroup for a command that nobody ever claimed."""
+        if message.kind == "event":
+            await self.events_on(message.subject)
+            return
+        try:
+            await self._api.call(f"STREAM.INFO.{layout.command_stream(message.subject)}")
+        except ApiError as error:
+            if error.code == STREAM_NOT_FOUND:
+                raise NoGroup(message.subject) from error
+            raise
 
     async def events_on(self, subject: str) -> None:
         """Let the events stream take this subject or pattern too."""

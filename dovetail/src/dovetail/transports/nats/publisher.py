@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from dovetail.delivery import Outgoing
-from dovetail.errors import MessageTooLarge, NoGroup, QueueFull, QueueUnavailable
+from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
 from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
 
 RETRY_SECONDS = 0.05
+REMEMBERED_SUBJECTS = 10_000
 
 
 class _Error(msgspec.Struct):
@@ -36,18 +37,31 @@ _confirmation = msgspec.json.Decoder(_Confirmation)
 class Publisher:
     """Publishes and waits for JetStream's confirmation.
 
-    `provision` is called with the subject of an event that no stream takes yet.
+    `prepare` is called before the first message on each subject. It lets a stream take the subject,
+    or raises NoGroup for a command that nobody claimed.
     """
 
     def __init__(
-        self, client: Client, timeout: float, provision: Callable[[str], Awaitable[None]]
+        self, client: Client, timeout: float, prepare: Callable[[Outgoing], Awaitable[None]]
     ) -> None:
         self._client = client
         self._timeout = timeout
-        self._provision = provision
+        self._prepare = prepare
+        self._preparing = asyncio.Lock()
+        #: Subjects that a stream takes, as far as we know. The server tells of one that none takes only
+        #: where nobody listens to it either.
+        self._taken: set[str] = set()
+        client.on_connected.append(self._taken.clear)
+
+    @property
+    def most_bytes(self) -> int:
+        """What the server takes at most, body and headers together."""
+        return self._client.info.max_payload
 
     async def publish(self, subject: str, body: bytes, headers: bytes = b"") -> None:
         """One message to a stream of our own."""
+        if (size := len(body) + len(headers)) > self.most_bytes:
+            raise MessageTooLarge(size, self.most_bytes)
         outgoing = Outgoing("event", subject, body, "")
         await self._publish_all([(outgoing, headers)], self._client.loop.time() + self._timeout)
 
@@ -58,6 +72,8 @@ class Publisher:
         for one in messages:
             if len(one.body) > limit:
                 raise MessageTooLarge(len(one.body), limit, id=one.id)
+            if one.subject not in self._taken:
+                await self._see_to(one, deadline)
         addressed = [
             (one, b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % one.id.encode()) for one in messages
         ]
@@ -75,6 +91,7 @@ class Publisher:
         except ConnectionLost:
             return False
         except TimeoutError as error:
+            self._taken.discard(one.subject)
             raise self._unconfirmed(one.id) from error
         return _plain(answer) or await self._accepted(one, answer)
 
@@ -85,7 +102,23 @@ class Publisher:
                 async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
+            self._taken.clear()
             raise self._unconfirmed(first) from error
+
+    async def _see_to(self, message: Outgoing, deadline: float) -> None:
+        """Make sure that a stream takes the message's subject."""
+        try:
+            async with asyncio.timeout_at(deadline), self._preparing:
+                if message.subject not in self._taken:
+                    await self._prepare(message)
+        except TimeoutError as error:
+            raise self._unconfirmed(message.id) from error
+        except QueueUnavailable as error:
+            error.id = message.id
+            raise
+        if len(self._taken) >= REMEMBERED_SUBJECTS:
+            self._taken.clear()
+        self._taken.add(message.subject)
 
     def _unconfirmed(self, id: str | None) -> QueueUnavailable:
         state = "did not confirm in time" if self._client.connected else "cannot be reached"
@@ -118,7 +151,7 @@ class Publisher:
         """Whether it is on the store; False where it is to be tried again."""
         headers, body = answer
         if headers is not None and headers.startswith(NO_RESPONDERS):
-            await self._explain_no_stream(message)
+            await self._prepare(message)  # its stream was deleted, or is not ready after a restart
             return False
         error = _confirmation.decode(body).error
         if error is None:
@@ -131,12 +164,6 @@ class Publisher:
         if error.err_code in NOT_READY or error.code == 503:
             return False
         raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)
-
-    async def _explain_no_stream(self, message: Outgoing) -> None:
-        """No stream takes the subject: a command nobody claimed, an event's first time, or a restart."""
-        if message.kind == "command":
-            raise NoGroup(message.subject)
-        await self._provision(message.subject)
 
 
 def _plain(answer: Reply) -> bool:

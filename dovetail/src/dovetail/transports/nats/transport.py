@@ -46,7 +46,7 @@ class NatsTransport:
         self._client = Client(address, options)
         self._api = JetStream(self._client, API_SECONDS)
         self._provision = Provision(self._api, options)
-        self._publisher = Publisher(self._client, options.timeout, self._provision.events_on)
+        self._publisher = Publisher(self._client, options.timeout, self._provision.take)
         self._letterbox = Letterbox(self._api, self._publisher)
         self._overview = Overview(self._client, self._api, self._letterbox)
         self._trimmer: asyncio.Task[None] | None = None
