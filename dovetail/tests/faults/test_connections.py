@@ -1,0 +1,279 @@
+"""The connection is cut, or swallows what it carries, while the server lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from dovetail import (
+    MessageQueue,
+    NoAnswer,
+    QueueUnavailable,
+    Worker,
+    connect,
+)
+from dovetail.embedded.ports import free_port
+from dovetail.testing.conformance.asking import answering
+from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.names import (
+    Numbered,
+    Question,
+    fresh,
+    numbered,
+    numbers,
+    question,
+)
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.servers import NatsServer
+from dovetail.transports.nats import client
+
+from .load import Load
+from .proxy import Proxy
+
+pytestmark = pytest.mark.faults
+
+
+@pytest_asyncio.fixture
+async def proxy(nats_server: NatsServer) -> AsyncIterator[Proxy]:
+    async with Proxy(nats_server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed after half a second rather than after five."""
+    monkeypatch.setattr(client, "PING_SECONDS", 0.5)
+
+
+async def test_cut_again_and_again(proxy: Proxy) -> None:
+    load, count = Load(), 3000
+    async with connect(proxy.url) as publisher, connect(proxy.url) as queue:
+        async with Worker(queue, [load.group]):
+            publishing = asyncio.create_task(load.publish(publisher, range(count)))
+            for enough in range(0, count, 300):
+                await load.accepted.has(enough)
+                proxy.cut()
+            await publishing
+            await all_handled(queue, load.group.name)
+        load.check(count)
+        assert not await queue.dead_letters.list(group=load.group.name)
+
+
+async def test_black_hole_is_noticed_and_left(proxy: Proxy, impatient: None) -> None:
+    load = Load()
+    async with connect(proxy.url, timeout=0.5) as queue, Worker(queue, [load.group]):
+        await load.publish(queue, range(100))
+        await load.handled.has(100)
+        proxy.black_hole(on=True)
+        publishing = asyncio.create_task(load.publish(queue, range(100, 200)))
+        await until(lambda: _refused(load), "publishing was refused")
+        await until(lambda: _lost(queue), "the silence was noticed")
+        proxy.black_hole(on=False)
+        await publishing
+        await all_handled(queue, load.group.name)
+        load.check(200)
+
+
+async def test_frozen_server_is_waited_for(impatient: None) -> None:
+    load = Load()
+    async with NatsServer() as server, connect(server.url, timeout=0.5) as queue:
+        async with Worker(queue, [load.group]):
+            await load.publish(queue, range(100))
+            server.pause()
+            publishing = asyncio.create_task(load.publish(queue, range(100, 200)))
+            await until(lambda: _refused(load), "publishing was refused")
+            await until(lambda: _lost(queue), "the silence was noticed")
+            server.resume()
+            await publishing
+            await all_handled(queue, load.group.name)
+        load.check(200)
+
+
+async def test_unconfirmed_message_published_again_is_one(
+    proxy: Proxy, nats_server: NatsServer
+) -> None:
+    """The server took it, but the confirmation was lost: the worst moment."""
+    event, seen = numbered(), Seen[Numbered]()
+    async with connect(nats_server.url) as queue, connect(proxy.url, timeout=0.5) as publisher:
+        await publisher.publish(event(0))
+        async with listening(queue, event) as heard:
+            proxy.swallow_answers = True
+            with pytest.raises(QueueUnavailable, match="under the same id is harmless") as caught:
+                await publisher.publish(event(1))
+            await heard.has(1)  # it did arrive
+            proxy.swallow_answers = False
+            assert caught.value.id is not None
+            await publisher.publish(event(1), id=caught.value.id)
+        async with Worker(queue, [group := recording(event, seen)]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [0, 1]
+
+
+async def test_publishing_is_refused_in_time(proxy: Proxy) -> None:
+    event = numbered()
+    async with connect(proxy.url, timeout=0.4) as queue:
+        await queue.publish(event(0))
+        proxy.black_hole(on=True)
+        for durable in (True, True, False):
+            started = time.monotonic()
+            if durable:
+                with pytest.raises(QueueUnavailable, match="did not confirm in time"):
+                    await queue.publish(event(1))
+            else:
+                await queue.publish(event(1), durable=False)  # nobody promises anything
+            assert time.monotonic() - started < 1.5
+
+
+async def test_server_is_down() -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with NatsServer() as server, connect(server.url, timeout=0.4) as queue:
+        await queue.publish(event(0))
+        await server.kill()
+        ids = [fresh("id") for _ in range(3)]
+        for number, event_id in enumerate(ids):
+            started = time.monotonic()
+            with pytest.raises(QueueUnavailable, match="cannot be reached") as caught:
+                await queue.publish(event(number + 1), id=event_id)
+            assert caught.value.id == event_id
+            assert time.monotonic() - started < 1.5
+        with pytest.raises(QueueUnavailable, match="cannot be reached"):
+            await queue.publish(event(9), durable=False)
+        with pytest.raises((QueueUnavailable, NoAnswer)):
+            await queue.request(question()(), timeout=0.3)
+        assert not queue.connected
+
+        await server.start()
+        await until(lambda: _back(queue), "the connection is back")
+        for number, event_id in enumerate(ids):
+            await queue.publish(event(number + 1), id=event_id)
+        async with Worker(queue, [group := recording(event, seen)]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [0, 1, 2, 3]
+
+
+async def test_publishing_waits_for_a_short_outage() -> None:
+    event = numbered()
+    async with NatsServer() as server, connect(server.url, timeout=20) as queue:
+        await server.kill()
+        publishing = asyncio.gather(*(queue.publish(event(number)) for number in range(100)))
+        await asyncio.sleep(0)
+        assert not publishing.done()
+        await server.start()
+        await publishing
+        assert len(await queue.waiting(event, fresh("group"))) == 100
+
+
+async def test_worker_stops_in_time_while_the_server_is_down() -> None:
+    load = Load()
+    async with NatsServer() as server, connect(server.url, timeout=1) as queue:
+        await load.publish(queue, range(100))
+        async with Worker(queue, [load.group], drain=4):
+            await load.handled.has(1)
+            await server.kill()
+            stopping = time.monotonic()
+        assert time.monotonic() - stopping < 6
+
+
+async def test_handled_while_the_queue_is_away_is_acked_or_comes_again(proxy: Proxy) -> None:
+    """A handler ends while the connection is down: its message is not lost, nor dead."""
+    event, effect = numbered(), numbered()
+    go_on, calls, effects = asyncio.Event(), Seen[Numbered](), Seen[Numbered]()
+    group = recording(effect, effects)
+
+    @group.on(event)
+    async def cause(message: Numbered) -> Numbered:
+        calls.add(message)
+        await go_on.wait()
+        return effect(message.number)
+
+    async with connect(proxy.url, timeout=0.5) as queue, Worker(queue, [group]):
+        await queue.publish(event(1))
+        await calls.has(1)
+        proxy.black_hole(on=True)
+        go_on.set()
+        proxy.cut()
+        await until(lambda: _lost(queue), "the connection is gone")
+        proxy.black_hole(on=False)
+        await effects.has(1)
+        await all_handled(queue, group.name)
+        assert numbers(effects.items) == [1]
+        assert not await queue.dead_letters.list(group=group.name)
+
+
+async def test_requests_survive_a_cut(proxy: Proxy) -> None:
+    kind = question()
+    async with (
+        connect(proxy.url) as queue,
+        connect(proxy.url) as asking,
+        Worker(queue, [answering(kind)]),
+    ):
+        for number in range(3):
+            assert await asking.request(kind(number)) == f"answer {number}"
+            proxy.cut()
+            await until(lambda: _answers(asking, kind(9)), "requests are answered again")
+
+
+async def test_other_server_of_the_cluster_is_tried(nats_server: NatsServer) -> None:
+    """Ones that refuse, or hang up in the middle of the greeting, do no harm."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"version":"2.11.0"}\r\n')
+        await reader.readline()
+        writer.write(b"-ERR 'Maximum Connections Exceeded'\r\n")
+        writer.close()
+
+    rude = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = rude.sockets[0].getsockname()[1]
+    hosts = f"127.0.0.1:{port},127.0.0.1:{free_port()},127.0.0.1:{nats_server.port}"
+    event = numbered()
+    try:
+        for number in range(8):  # in random order each time
+            async with connect(f"nats://{hosts}") as queue:
+                async with listening(queue, event) as heard:
+                    await queue.publish(event(number))
+                    await heard.has(1)
+                    assert len(heard) == 1
+                assert queue.connected
+    finally:
+        rude.close()
+        await rude.wait_closed()
+
+
+async def test_says_that_it_lost_and_regained_the_connection(
+    proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with connect(proxy.url) as queue:
+        proxy.cut()
+        await until(lambda: _said(caplog, "regained after"), "it says that it is back")
+        assert queue.connected
+    assert "lost" in caplog.text
+
+
+async def _refused(load: Load) -> bool:
+    return load.refusals > 0
+
+
+async def _lost(queue: MessageQueue) -> bool:
+    return not queue.connected
+
+
+async def _back(*queues: MessageQueue) -> bool:
+    return all(queue.connected for queue in queues)
+
+
+async def _answers(queue: MessageQueue, request: Question) -> bool:
+    try:
+        return await queue.request(request, timeout=0.2) == f"answer {request.number}"
+    except (NoAnswer, QueueUnavailable):
+        return False
+
+
+async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    return text in caplog.text

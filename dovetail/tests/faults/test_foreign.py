@@ -1,0 +1,262 @@
+"""Other clients of the same NATS server, and operators who change what is not theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+from nats.js.api import StreamConfig
+
+from dovetail import (
+    Backoff,
+    ConfigurationError,
+    DecodeError,
+    Group,
+    MessageQueue,
+    NoGroup,
+    Received,
+    Worker,
+    connect,
+)
+from dovetail.testing.conformance.base import adding_to, recording
+from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.names import (
+    Numbered,
+    Order,
+    fresh,
+    fresh_subject,
+    numbered,
+    numbers,
+    order,
+    question,
+)
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.servers import NatsServer
+from dovetail.transports.nats import layout
+
+NewServer = Callable[..., Awaitable[NatsServer]]
+pytestmark = pytest.mark.faults
+
+
+@pytest_asyncio.fixture
+async def queue(nats_server: NatsServer) -> AsyncIterator[MessageQueue]:
+    async with connect(nats_server.url) as queue:
+        yield queue
+
+
+@pytest_asyncio.fixture
+async def foreign(nats_server: NatsServer) -> AsyncIterator[Client]:
+    client = await nats.connect(nats_server.url)
+    yield client
+    await client.close()
+
+
+async def test_events_in_binary_mode(queue: MessageQueue, foreign: Client) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "7",
+        "ce-source": "/elsewhere",
+        "ce-type": "x",
+        "Nats-Msg-Id": fresh("id"),
+    }
+    async with listening(queue, event) as heard, Worker(queue, [recording(event, seen)]):
+        await foreign.jetstream().publish(event.__subject__, b'{"number": 5}', headers=headers)
+        assert numbers(await seen.has(1)) == [5]
+        [message] = await heard.has(1)
+    assert (message.id, message.source, message.data) == ("7", "/elsewhere", {"number": 5})
+
+
+async def test_bytes_without_any_envelope(queue: MessageQueue, foreign: Client) -> None:
+    event, raw, seen = numbered(), Seen[Received](), Seen[Numbered]()
+    group = Group(fresh("group"))
+    group.on(event.__subject__)(adding_to(raw))  # type: ignore[type-var]
+    typed = recording(event, seen)
+    bodies = [b"ping", b"", b"\xff\xfe", b'{"number": 1}', b"[]"]
+    async with Worker(queue, [group, typed]):
+        for body in bodies:
+            await foreign.publish(event.__subject__, body)
+        await foreign.flush()
+        await queue.publish(event(9))
+        await all_handled(queue, group.name, typed.name)
+    assert [one.body for one in raw.items[:-1]] == [one.data for one in raw.items[:-1]] == bodies
+    assert numbers(seen.items) == [9]
+    letters = await queue.dead_letters.list(group=typed.name)
+    assert [letter.body for letter in reversed(letters)] == bodies
+
+
+async def test_subjects_of_any_bytes(
+    queue: MessageQueue, foreign: Client, nats_server: NatsServer
+) -> None:
+    """nats-server passes on whatever it gets; nothing of that may end our connection."""
+    top, seen, group = (
+        fresh_subject(),
+        Seen[Received](),
+        Group(fresh("group"), retry=Backoff(tries=1)),
+    )
+
+    @group.on(f"{top}.>")
+    async def fail(message: Received) -> None:
+        seen.add(message)
+        raise ValueError("no")
+
+    async with listening(queue, f"{top}.>") as heard, Worker(queue, [group]):
+        for word in (b"\xff\xfe", "é".encode(), b"a$b", b"%s", b"dovetail"):
+            foreign._transport.write(  # type: ignore[union-attr]
+                b"PUB " + top.encode() + b"." + word + b" 2\r\nhi\r\n"
+            )
+        await foreign.flush()
+        await seen.has(5)
+        await heard.has(5)
+        await all_handled(queue, group.name)
+        assert queue.connected
+    letters = await queue.dead_letters.list(group=group.name)
+    assert [letter.subject.removeprefix(f"{top}.") for letter in reversed(letters)] == [
+        "\ufffd\ufffd",
+        "é",
+        "a$b",
+        "%s",
+        "dovetail",
+    ]
+
+
+async def test_largest_message_of_others_can_be_given_up(
+    queue: MessageQueue, foreign: Client
+) -> None:
+    """Its dead letter has no room for the reason beside the whole of it."""
+    event, seen = numbered(), Seen[Numbered]()
+    for size in (foreign.max_payload, foreign.max_payload - 300, foreign.max_payload - 40_000):
+        await foreign.publish(event.__subject__, b"x" * size)
+    await foreign.flush()
+    async with Worker(queue, [group := recording(event, seen)]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+        assert numbers(seen.items) == [1]
+        letters = await queue.dead_letters.list(group=group.name)
+        assert len(letters) == 3
+        for letter in letters:
+            assert letter.reason.startswith("DecodeError: ")
+            assert letter.body.startswith(b"x" * (foreign.max_payload - 70_000))
+            await queue.dead_letters.replay(letter)
+        await all_handled(queue, group.name)
+    assert len(await queue.dead_letters.list(group=group.name)) == 3
+
+
+async def test_answers_that_are_none(queue: MessageQueue, foreign: Client) -> None:
+    """Whoever answers with something else harms neither the connection nor later requests."""
+    kind = question()
+
+    async def answer(message: Any) -> None:
+        await message.respond(b"junk")
+
+    await foreign.subscribe(kind.__subject__, cb=answer)
+    await foreign.flush()
+    with pytest.raises(DecodeError):
+        await queue.request(kind(1))
+    assert queue.connected
+
+
+@pytest.mark.parametrize("what", ["consumer", "stream"])
+async def test_deleted_under_a_running_worker(new_nats_server: NewServer, what: str) -> None:
+    server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
+    client = await nats.connect(server.url)
+    async with connect(server.url) as queue, Worker(queue, [group := recording(event, seen)]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+        if what == "stream":
+            await client.jetstream().delete_stream(layout.EVENTS)
+        else:
+            name = layout.consumer_of(group.name, event.__subject__)
+            await client.jetstream().delete_consumer(layout.EVENTS, name)
+        await queue.publish(event(2))
+        await until(lambda: _has(seen, 2), "the worker goes on")
+        await all_handled(queue, group.name)
+    await client.close()
+
+
+async def test_stream_of_a_command_deleted_under_a_running_worker(
+    new_nats_server: NewServer,
+) -> None:
+    server, command, seen = await new_nats_server(), order(), Seen[Order]()
+    client = await nats.connect(server.url)
+    async with connect(server.url) as queue, Worker(queue, [recording(command, seen)]):
+        await queue.send(command(1))
+        await seen.has(1)
+        await client.jetstream().delete_stream(layout.command_stream(command.__subject__))
+        await until(lambda: _sent(queue, command(2)), "the worker has claimed it again")
+        await seen.has(2)
+    await client.close()
+
+
+async def test_streams_that_were_there_before(new_nats_server: NewServer) -> None:
+    """An operator's own settings of our streams are left as they are."""
+    server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
+    client = await nats.connect(server.url)
+    await client.jetstream().add_stream(
+        StreamConfig(
+            name=layout.EVENTS, subjects=["events.>"], max_bytes=1_000_000, description="mine"
+        )
+    )
+    async with connect(server.url, limit_bytes=5_000_000) as queue:
+        async with Worker(queue, [group := recording(event, seen)]):
+            await queue.publish(event(1))
+            await all_handled(queue, group.name)
+        assert (await queue.status()).limit_bytes == 1_000_000
+    info = await client.jetstream().stream_info(layout.EVENTS)
+    assert info.config.description == "mine"
+    await client.close()
+
+
+async def test_subjects_that_another_stream_has(new_nats_server: NewServer) -> None:
+    server, event = await new_nats_server(), numbered("a.theirs.not")
+    client = await nats.connect(server.url)
+    await client.jetstream().add_stream(StreamConfig(name="theirs", subjects=["a.theirs"]))
+    async with connect(server.url) as queue:
+        await queue.publish(event(1))
+        with pytest.raises(ConfigurationError, match=r"cannot keep events on 'a.\*'.*overlap"):
+            await Worker(queue, [_by_pattern("a.*")]).__aenter__()
+    await client.close()
+
+
+async def test_live_messages_of_plain_clients_both_ways(
+    queue: MessageQueue, foreign: Client
+) -> None:
+    """`nats pub` and `nats sub` are interchangeable with ours."""
+    subject = fresh("channel")
+    subscription = await foreign.subscribe(subject)
+    await foreign.flush()
+    async with listening(queue, subject) as heard:
+        await queue.publish_raw(subject, b"ping", durable=False)
+        assert (await subscription.next_msg(timeout=10)).data == b"ping"
+        await foreign.publish(subject, b"pong")
+        assert [one.data for one in await heard.has(2)] == [b"ping", b"pong"]
+        await queue.publish(numbered(subject)(3))
+        assert (await subscription.next_msg(timeout=10)).data == b"pong"
+        event = json.loads((await subscription.next_msg(timeout=10)).data)
+    assert event["data"] == {"number": 3, "text": ""}
+
+
+async def _has(seen: Seen[Numbered], number: int) -> bool:
+    return number in numbers(seen.items)
+
+
+async def _sent(queue: MessageQueue, command: Order) -> bool:
+    try:
+        await queue.send(command)
+    except NoGroup:
+        return False
+    return True
+
+
+def _by_pattern(pattern: str) -> Group:
+    group = Group(fresh("group"))
+
+    @group.on(pattern)
+    async def take(message: Received) -> None: ...
+
+    return group
