@@ -38,15 +38,20 @@ class Publisher:
     """Publishes and waits for JetStream's confirmation.
 
     `prepare` is called before the first message on each subject. It lets a stream take the subject,
-    or raises NoGroup for a command that nobody claimed.
+    or raises NoGroup for a command that nobody claimed. `on_full` is told when the store has no room.
     """
 
     def __init__(
-        self, client: Client, timeout: float, prepare: Callable[[Outgoing], Awaitable[None]]
+        self,
+        client: Client,
+        timeout: float,
+        prepare: Callable[[Outgoing], Awaitable[None]],
+        on_full: Callable[[], None],
     ) -> None:
         self._client = client
         self._timeout = timeout
         self._prepare = prepare
+        self._on_full = on_full
         self._preparing = asyncio.Lock()
         #: Subjects that a stream takes, as far as we know. The server tells of one that none takes only
         #: where nobody listens to it either.
@@ -157,6 +162,7 @@ class Publisher:
         if error is None:
             return True
         if error.err_code in NO_ROOM:
+            self._on_full()
             raise QueueFull(
                 f"the queue's store is full ({error.description}); nothing was accepted",
                 id=message.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -30,6 +31,8 @@ from dovetail.transports.nats.trim import trim
 log = logging.getLogger("dovetail.nats")
 
 TRIM_SECONDS = 60
+#: A full store is not looked at again before that many seconds.
+FULL_SECONDS = 1
 #: What one API call may take; it outlasts a restart of the server.
 API_SECONDS = 5.0
 OLDEST_SERVER = (2, 10)
@@ -46,7 +49,10 @@ class NatsTransport:
         self._client = Client(address, options)
         self._api = JetStream(self._client, API_SECONDS)
         self._provision = Provision(self._api, options)
-        self._publisher = Publisher(self._client, options.timeout, self._provision.take)
+        self._full = asyncio.Event()
+        self._publisher = Publisher(
+            self._client, options.timeout, self._provision.take, self._make_room
+        )
         self._letterbox = Letterbox(self._api, self._publisher)
         self._overview = Overview(self._client, self._api, self._letterbox)
         self._trimmer: asyncio.Task[None] | None = None
@@ -113,8 +119,7 @@ class NatsTransport:
             await self._provision.consumer(claim)
 
         await restore()
-        if self._trimmer is None:
-            self._trimmer = asyncio.create_task(self._trim())
+        self._start_trimming()
         attempts = Attempts(
             self._api,
             self._publisher,
@@ -159,10 +164,24 @@ class NatsTransport:
         """As Transport.status."""
         return await self._overview.status()
 
+    def _make_room(self) -> None:
+        self._full.set()
+        self._start_trimming()
+
+    def _start_trimming(self) -> None:
+        if self._trimmer is None:
+            self._trimmer = asyncio.create_task(self._trim())
+
     async def _trim(self) -> None:
+        """Once a minute, and soon after the store was found full."""
         while True:
-            await asyncio.sleep(TRIM_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TRIM_SECONDS):
+                    await self._full.wait()
             try:
-                await trim(self._api, self._options.keep)
+                await trim(self._api, self._options.keep, full=self._full.is_set())
             except DovetailError as error:
-                log.warning("the history could not be trimmed, trying again in a minute: %s", error)
+                log.warning("the history could not be trimmed, trying again later: %s", error)
+            if self._full.is_set():
+                await asyncio.sleep(FULL_SECONDS)
+                self._full.clear()

@@ -16,14 +16,16 @@ from dovetail.transports.nats.jetstream import JetStream
 CROWDED = 0.8
 
 
-async def trim(api: JetStream, keep: timedelta) -> None:
-    """Purge each subject up to where all its groups have come, if that is older than `keep`."""
+async def trim(api: JetStream, keep: timedelta, *, full: bool = False) -> None:
+    """Purge each subject up to where all its groups have come, if that is older than `keep`.
+
+    With `full`, or near a limit, whatever its age.
+    """
     info = await api.call(f"STREAM.INFO.{layout.EVENTS}", {"subjects_filter": ">"})
-    limit = info["config"]["max_bytes"]
-    crowded = 0 < limit * CROWDED < info["state"]["bytes"]
-    newest = (
-        info["state"]["last_seq"] if crowded else await _last_before(api, datetime.now(UTC) - keep)
-    )
+    if full or _crowded(info, await api.call("INFO")):
+        newest = info["state"]["last_seq"]
+    else:
+        newest = await _last_before(api, datetime.now(UTC) - keep)
     listed = await api.listed(f"CONSUMER.LIST.{layout.EVENTS}", "consumers")
     # The passing ones are those by which processes look for the last sequence before a moment.
     consumers = [one for one in listed if one["config"].get("durable_name")]
@@ -34,6 +36,15 @@ async def trim(api: JetStream, keep: timedelta) -> None:
         # Without any group the subject's messages are still waiting for the first.
         if floors and (upto := min(*floors, newest)) > 0:
             await api.call(f"STREAM.PURGE.{layout.EVENTS}", {"filter": subject, "seq": upto + 1})
+
+
+def _crowded(stream: dict[str, Any], account: dict[str, Any]) -> bool:
+    """Whether a limit is near. That of the whole server is not told, except by refusing messages."""
+    used_and_limits = (
+        (stream["state"]["bytes"], stream["config"]["max_bytes"]),
+        (account["storage"], account["limits"]["max_storage"]),
+    )
+    return any(0 < limit * CROWDED < used for used, limit in used_and_limits)
 
 
 def _hears(consumer: dict[str, Any], subject: str) -> bool:
