@@ -63,6 +63,20 @@ class Sharing(Conformance):
         assert sorted(handled) == list(range(300))
         assert all(shares)
 
+    async def test_as_many_handlers_at_once_as_the_group_allows(self, queue: MessageQueue) -> None:
+        event, seen, all_there = numbered(), Seen[Numbered](), asyncio.Barrier(20)
+        group = Group(fresh("group"), concurrency=20)
+
+        @group.on(event)
+        async def wait_for_the_others(message: Numbered) -> None:
+            async with asyncio.timeout(10):
+                await all_there.wait()
+            seen.add(message)
+
+        async with Worker(queue, [group]):
+            await queue.publish_many([event(number) for number in range(40)])
+            await seen.has(40)
+
     async def test_one_member_keeps_the_order(self, queue: MessageQueue) -> None:
         event, seen = numbered(), Seen[Numbered]()
         async with Worker(queue, [recording(event, seen)]):

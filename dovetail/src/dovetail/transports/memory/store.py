@@ -62,6 +62,8 @@ class Backlog:
         self._ready: list[_Due] = []
         self._delayed: list[_Due] = []
         self.arrived = asyncio.Event()
+        #: How many wait for messages to come.
+        self.idle = 0
 
     def add(self, message: Stored, *, delay: float = 0, attempt: int = 1, lost: int = 0) -> None:
         """One more to be handled, after `delay` seconds."""
@@ -82,6 +84,9 @@ class Backlog:
             due = heapq.heappop(self._delayed)
             due.at = 0
             heapq.heappush(self._ready, due)
+        most = min(
+            most, -(-len(self._ready) // (self.idle + 1))
+        )  # the others are to have work, too
         taken: list[Held] = []
         while self._ready and len(taken) < most:
             due = heapq.heappop(self._ready)

@@ -48,11 +48,14 @@ class MemorySubscription:
                 if backlog.waiting:
                     backlog.arrived.set()  # for the other members
                 return [_delivery(held) for held in taken]
+            backlog.idle += 1
             try:
                 async with asyncio.timeout(backlog.next_change()):
                     await backlog.arrived.wait()
             except TimeoutError:
                 continue
+            finally:
+                backlog.idle -= 1
         return ()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:

@@ -84,6 +84,8 @@ class NatsSubscription:
         self._counted_from = 0.0
         self._window = min(FIRST_WINDOW, claim.prefetch)
         self._fetchers: deque[asyncio.Future[None]] = deque()
+        #: Those that wait, and those that were woken and did not run yet.
+        self._idle = 0
         self._heard = self._loop.time()
         self._stopped = False
         self._restoring = False
@@ -103,10 +105,13 @@ class NatsSubscription:
         while not buffer:
             if self._stopped:
                 return ()
-            self._pull()
             await self._arrival()
         if self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
             self._window = max(1, self._window // 2)
+        if self._idle:
+            most = min(
+                most, -(-len(buffer) // (self._idle + 1))
+            )  # the others are to have work, too
         if most >= len(buffer):
             taken = list(buffer)
             buffer.clear()
@@ -179,6 +184,8 @@ class NatsSubscription:
     async def _arrival(self) -> None:
         fetcher: asyncio.Future[None] = self._loop.create_future()
         self._fetchers.append(fetcher)
+        self._idle += 1
+        self._pull()
         try:
             await fetcher
         except asyncio.CancelledError:
@@ -187,6 +194,8 @@ class NatsSubscription:
             elif self._buffer:
                 self._wake_one()
             raise
+        finally:
+            self._idle -= 1
 
     def _wake_one(self) -> None:
         while self._fetchers:
@@ -207,7 +216,10 @@ class NatsSubscription:
 
     def _pull(self) -> None:
         """Ask for what there is room for, unless it is too little to be worth a request."""
-        room = self._window - len(self._held) - self._asked
+        held = len(self._held)
+        # At least one for each loop of handlers that has nothing to do, however slow the others are.
+        wanted = min(max(self._window, held + len(self._fetchers)), self._claim.prefetch)
+        room = wanted - held - self._asked
         if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
             return
         if self._held_bytes >= MOST_BYTES:
