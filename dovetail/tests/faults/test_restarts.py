@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -124,8 +125,8 @@ async def test_listeners_and_request_handlers_come_back(new_nats_server: NewServ
         Worker(queue, [answering(kind)]),
     ):
         for number in range(3):
-            await until(lambda: _heard(asking, event(number), heard), "live events come again")
-            await until(lambda: _answers(asking, kind(number)), "requests are answered again")
+            await until(partial(_heard, asking, event(number), heard), "live events come again")
+            await until(partial(_answers, asking, kind(number)), "requests are answered again")
             await kill_and_start(server)
 
 
@@ -149,7 +150,7 @@ async def _heard(queue: MessageQueue, event: Numbered, heard: Seen[Received]) ->
         await heard.has(len(heard) + 1, within=0.2)
     except (QueueUnavailable, AssertionError):
         return False
-    return heard.items[-1].data["number"] == event.number
+    return bool(heard.items[-1].data["number"] == event.number)
 
 
 async def _answers(queue: MessageQueue, request: Question) -> bool:
