@@ -101,8 +101,6 @@ async def running(store: Store, tmp_path: Path) -> AsyncIterator[Running]:
         serving(create_web(queue, store, settings)) as web,
         serving(create_api(queue, store, settings)) as api,
     ):
-        async with Worker(queue, [save_handler(store)]):
-            pass  # It ran once and was stopped: its group is known to the queue.
         yield Running(web, api, queue, store)
 
 
