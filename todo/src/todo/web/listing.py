@@ -68,4 +68,5 @@ async def _read_saved(
         total = await store.count()
     items = list(reversed(newest))[:PAGE_SIZE]
     older = items[-1].id if len(newest) > PAGE_SIZE else None
-    return Saved(items, total, older), missing
+    # An item that was saved between the two readings would else stand there twice.
+    return Saved(items, total, older), missing - {item.id for item in newest}
