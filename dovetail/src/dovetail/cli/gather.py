@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.endings import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, count, line, note, one_line, shown
-from dovetail.cli.progress import said_if_slow
+from dovetail.cli.progress import PATIENCE, said_if_slow
 from dovetail.errors import NobodyListening
 from dovetail.gather import Gathered, collect
 
@@ -87,7 +87,9 @@ def command(data: str | None, file: str | None, **given: Any) -> None:
 async def _gather(what: Gathering) -> Gathered[Any]:
     async with what.address.connected() as queue:
         answers = ask(queue, what.subject, what.value, what.timeout)
-        with said_if_slow(f"Waiting for answers, {what.timeout:g} s at most…"):
+        told = said_if_slow(f"Waiting for answers, {what.timeout:g} s at most…")
+        # Not at the very moment when the answers are summed up.
+        with told if what.timeout > PATIENCE else nullcontext():
             return await collect(
                 answers if what.as_json else _printed(answers), what.stall, what.most
             )
