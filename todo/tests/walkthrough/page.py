@@ -10,7 +10,8 @@
 `# app` names the terminal; without it, it is the reader's own, where each command ends before the next.
 In the others a command runs on: a later block there shows what it says next. After `$` stands what is
 typed, after `>` more of it; `^C` is Ctrl-C; the rest is shown. How that is compared is in `shown.py`.
-`<!-- in any order -->` before a block is for the lines of several processes.
+`<!-- in any order -->` before a block is for the lines of several processes, `<!-- in a moment -->` for
+commands that a reader repeats until they show this.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from pathlib import Path
 
 #: The reader's own terminal.
 OWN = ""
+IN_ANY_ORDER, IN_A_MOMENT = "in any order", "in a moment"
 _BLOCK = re.compile(
-    r"^(?P<any_order><!-- in any order -->\n)?```console\n(?P<text>.*?)^```$",
+    rf"^(?:<!-- (?P<how>{IN_ANY_ORDER}|{IN_A_MOMENT}) -->\n)?```console\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -37,7 +39,8 @@ class Step:
     line: int
     command: str | None = None
     shown: list[str] = field(default_factory=list)
-    any_order: bool = False
+    #: IN_ANY_ORDER or IN_A_MOMENT, where one is said before the block.
+    how: str | None = None
     #: What is shown after Ctrl-C; None where none is pressed.
     after_interrupt: list[str] | None = None
 
@@ -59,12 +62,12 @@ def _steps(block: re.Match[str], first: int) -> Iterator[Step]:
     if terminal != OWN:
         del lines[0]
         first += 1
-    step = Step(terminal, first, any_order=bool(block["any_order"]))
+    step = Step(terminal, first, how=block["how"])
     for number, line in enumerate(lines, first):
         if line.startswith("$ "):
             if number > step.line:
                 yield step
-            step = Step(terminal, number, line[2:], any_order=step.any_order)
+            step = Step(terminal, number, line[2:], how=step.how)
         elif line.startswith("> ") and step.command is not None:
             step.command += f"\n{line[2:]}"
         elif line == "^C":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +13,9 @@ from typing import Self
 
 from dovetail.embedded.ports import free_port
 
-from .page import OWN, Step
+from .page import IN_A_MOMENT, IN_ANY_ORDER, OWN, Step
 from .shown import beginning, in_any_order, is_all
-from .terminal import Terminal
+from .terminal import PATIENCE, Terminal
 
 #: The settings of ports, with what they are in the page.
 PORTS = {
@@ -36,8 +37,9 @@ class Reader:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("TODO_", "DOVETAIL_"))
+            if not name.startswith(("TODO_", "DOVETAIL_", "COLUMNS", "LINES"))
         }
+        environment["TERM"] = "xterm"
         environment |= {name: self._ports[known] for name, known in PORTS.items()}
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -70,12 +72,23 @@ class Reader:
             assert not terminal.busy, f"line {step.line}: a command runs in this terminal already"
             await terminal.start(self._as_here(step.command))
         if step.terminal == OWN:
-            as_shown = await terminal.end() and _whole(step, terminal)
+            as_shown = await self._shown_by_its_end(step, terminal)
         elif step.after_interrupt is None:
             as_shown = await _so_far(step, terminal)
         else:
             as_shown = await _interrupted(step, terminal)
         assert as_shown, _difference(step, terminal)
+
+    async def _shown_by_its_end(self, step: Step, terminal: Terminal) -> bool:
+        until = time.monotonic() + (PATIENCE if step.how == IN_A_MOMENT else 0)
+        while await terminal.end():
+            if _whole(step, terminal):
+                return True
+            if time.monotonic() > until:
+                return False
+            assert step.command is not None
+            await terminal.start(self._as_here(step.command))
+        return False
 
     def _as_here(self, command: str) -> str:
         """The command with the ports that are used here."""
@@ -93,13 +106,13 @@ class Reader:
 
 
 def _whole(step: Step, terminal: Terminal) -> bool:
-    if step.any_order:
+    if step.how == IN_ANY_ORDER:
         return in_any_order(step.shown, terminal.unseen) == len(terminal.unseen)
     return is_all(step.shown, terminal.unseen)
 
 
 async def _so_far(step: Step, terminal: Terminal) -> bool:
-    compare = in_any_order if step.any_order else beginning
+    compare = in_any_order if step.how == IN_ANY_ORDER else beginning
     if not await terminal.until(lambda: compare(step.shown, terminal.unseen) is not None):
         return False
     terminal.look_past(compare(step.shown, terminal.unseen) or 0)
@@ -124,6 +137,5 @@ def _difference(step: Step, terminal: Terminal) -> str:
             *after,
             "--- it said",
             terminal.unseen,
-            repr(terminal.unseen[-300:]),
         ]
     )

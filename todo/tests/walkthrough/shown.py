@@ -13,6 +13,7 @@ from collections.abc import Sequence
 _VARYING = [
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",  # a UUID
     r"\d{4}-\d\d-\d\d",
+    r"(?<=nats-server )[\d.]+",
     r"\d\d:\d\d:\d\d(?:\.\d+)?",
     r"(?:\d+ m )?\d+(?:\.\d+)? (?:ms|s)\b",
     r"\d+(?:\.\d+)? (?:bytes|kB|MB)\b",
