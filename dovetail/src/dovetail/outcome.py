@@ -34,11 +34,11 @@ class WorkerLost(DovetailError):
 
 
 def caused(
-    result: Any, envelope: Envelope[Any], key: str, handler: Handler, origin: tuple[str, str]
+    result: Any, envelope: Envelope[Any], cause: str, handler: Handler, origin: tuple[str, str]
 ) -> list[Outgoing]:
-    """What a handler returned for one message, encoded under ids derived from that message's.
+    """What a handler returned for one message, encoded under ids that are always the same for it.
 
-    `key` stands for the id of a message that has none; `origin` is the group's name and the source.
+    `cause` is the message's id, or what stands for it; `origin` is the group's name and the source.
     """
     if result is None:
         return []
@@ -50,7 +50,7 @@ def caused(
                 f"{handler.function.__qualname__} returned {type(message).__name__}; "
                 "a handler returns Events, Commands or None"
             )
-        message_id = derived_id(envelope.id or key, f"{group}/{handler.subject}", index)
+        message_id = derived_id(cause, f"{group}/{handler.subject}", index)
         subject = subject_of(message)
         kind = "event" if isinstance(message, Event) else "command"
         body = encode(

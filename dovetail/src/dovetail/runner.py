@@ -202,7 +202,7 @@ class Runner:
 
     def _caused(self, result: Any, delivery: Delivery, envelope: Envelope[Any]) -> list[Outgoing]:
         origin = (self._group.name, self._queue.options.source)
-        return caused(result, envelope, delivery.key, self._handler, origin)
+        return caused(result, envelope, envelope.id or delivery.key, self._handler, origin)
 
     def _not_ready(self, error: Exception) -> bool:
         return isinstance(error, NotReady) or self._group.options.is_not_ready(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -176,6 +177,41 @@ async def test_deleted_under_a_running_worker(new_nats_server: NewServer, what: 
         await queue.publish(event(2))
         await until(lambda: _has(seen, 2), "the worker goes on")
         await all_handled(queue, group.name)
+    await client.close()
+
+
+async def test_stream_made_anew_while_a_handler_holds_a_message(new_nats_server: NewServer) -> None:
+    """The new stream counts from 1 again: its first message is not the one in hand."""
+    server, event, calls, go_on = (
+        await new_nats_server(),
+        numbered(),
+        Seen[Numbered](),
+        asyncio.Event(),
+    )
+    client = await nats.connect(server.url)
+    group = Group(fresh("group"), retry=Backoff(tries=1), concurrency=2)
+
+    @group.on(event)
+    async def fail(message: Numbered) -> None:
+        calls.add(message)
+        if message.number == 1:
+            await go_on.wait()
+        raise ValueError(f"no {message.number}")
+
+    async with connect(server.url) as queue, Worker(queue, [group]):
+        await queue.publish(event(0))
+        await queue.publish(event(1))
+        await calls.has(2)
+        await client.jetstream().delete_stream(layout.EVENTS)
+        await queue.publish(event(2))
+        await queue.publish(event(3))
+        await calls.has(4)
+        go_on.set()
+        await all_handled(queue, group.name)
+        letters = await queue.dead_letters.list()
+    assert {letter.reason for letter in letters} == {
+        f"ValueError: no {number}" for number in range(4)
+    }
     await client.close()
 
 

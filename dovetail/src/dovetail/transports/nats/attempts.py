@@ -29,11 +29,11 @@ class Attempts:
         self._publisher = publisher
         self._prefix = f"dovetail.attempts.{stream}.{consumer}."
 
-    async def read(self, sequence: str) -> Count:
-        """What is noted for the message with this sequence number."""
-        found = await self._api.message(layout.ATTEMPTS, {"last_by_subj": self._prefix + sequence})
+    async def read(self, message: str) -> Count:
+        """What is noted for the message with this key."""
+        found = await self._api.message(layout.ATTEMPTS, {"last_by_subj": self._prefix + message})
         return Count() if found is None else msgspec.json.decode(found.body, type=Count)
 
-    async def note(self, sequence: str, count: Count) -> None:
+    async def note(self, message: str, count: Count) -> None:
         """Note it; returns when the queue has it on its store."""
-        await self._publisher.publish(self._prefix + sequence, msgspec.json.encode(count))
+        await self._publisher.publish(self._prefix + message, msgspec.json.encode(count))

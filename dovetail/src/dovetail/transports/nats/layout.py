@@ -3,7 +3,7 @@
 dovetail-events           every event; kept after it was handled, for groups yet to come
 dovetail-command-…        one work queue for each command, so that the server itself refuses a second group
 dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
-dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<sequence>
+dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<message>
 dovetail.replay.…         in dovetail-events: a dead letter handed back to one group
 """
 

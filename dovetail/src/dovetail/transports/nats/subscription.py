@@ -48,8 +48,8 @@ class NatsDelivery(Delivery):
 
     @property
     def key(self) -> str:
-        """The sequence in the stream."""
-        return self.sequence.decode()
+        """The sequence in the stream, and when it was stored: a stream made anew begins again at 1."""
+        return f"{self.sequence.decode()}-{_stored_at(self.reply).decode()}"
 
 
 class NatsSubscription:
@@ -245,9 +245,10 @@ class NatsSubscription:
             self._asked -= 1
         # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…, or two more words before the stream.
         deliveries, sequence = words[4:6] if len(words) == 9 else words[6:8]
-        if sequence in self._held:
+        held = self._held.get(sequence)
+        if held is not None and _stored_at(held.reply) == _stored_at(reply):
             # Its lease ended while we hold it: the later delivery is the one to be acked.
-            self._held[sequence].reply = reply
+            held.reply = reply
             return
         if subject.startswith(_REPLAYED):
             if not subject.startswith(self._replays):  # another group's, which `>` matches, too
@@ -388,6 +389,12 @@ class NatsSubscription:
 
 
 _NOTHING = Count()
+
+
+def _stored_at(reply: bytes) -> bytes:
+    """When the message was stored, from its reply subject."""
+    words = reply.split(b".")
+    return words[7] if len(words) == 9 else words[9]
 
 
 def _has_fields(headers: bytes) -> bool:
