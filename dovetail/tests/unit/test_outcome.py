@@ -32,9 +32,9 @@ def a_handler() -> Handler:
     return group.handlers[0]
 
 
-def cause(result: Any, *, id: str = "id-1", key: str = "17") -> list[Outgoing]:
+def cause(result: Any, *, id: str = "id-1") -> list[Outgoing]:
     envelope = Envelope(specversion="1.0", id=id, source="s", type="t", traceparent="trace", data=0)
-    return caused(result, envelope, key, a_handler(), ("group", "source"))
+    return caused(result, envelope, id, a_handler(), ("group", "source"))
 
 
 def test_nothing() -> None:
@@ -47,11 +47,6 @@ def test_ids_are_the_same_each_time_and_differ_from_each_other() -> None:
     assert len({one.id for one in first}) == 3
     assert cause(Effect(1))[0].id == first[0].id
     assert cause(Effect(1), id="id-2")[0].id != first[0].id
-
-
-def test_message_without_id_goes_by_its_key() -> None:
-    assert cause(Effect(1), id="", key="17")[0].id == cause(Effect(1), id="", key="17")[0].id
-    assert cause(Effect(1), id="", key="17")[0].id != cause(Effect(1), id="", key="18")[0].id
 
 
 def test_what_is_published() -> None:

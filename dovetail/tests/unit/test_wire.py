@@ -106,14 +106,13 @@ def test_every_place_to_cut_it_in_two() -> None:
         check([STREAM[:cut], STREAM[cut:]])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
 def test_any_cuts(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
     check([STREAM[start:stop] for start, stop in pairwise(edges)])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.binary(max_size=200), st.booleans()), max_size=20),
     st.lists(st.integers(0, 1000), max_size=20),

@@ -1,0 +1,91 @@
+"""What JetStream answers, in our own errors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from dovetail import DovetailError, QueueFull, QueueUnavailable
+from dovetail.delivery import Outgoing
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.jetstream import ApiError, JetStream
+from dovetail.transports.nats.publisher import Publisher
+
+MESSAGE = Outgoing("event", "events.x", b"", "id-1")
+
+
+class Prepared:
+    """Remembers what a publisher asked for."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+        self.full = 0
+        client = SimpleNamespace(on_connected=[], address=SimpleNamespace(shown="nats://host:1"))
+        self.publisher = Publisher(cast(Client, client), 5, self._prepare, self._on_full)
+
+    async def _prepare(self, message: Outgoing) -> None:
+        self.subjects.append(message.subject)
+
+    def _on_full(self) -> None:
+        self.full += 1
+
+
+def refusal(code: int, err_code: int, description: str = "words") -> bytes:
+    error = {"code": code, "err_code": err_code, "description": description}
+    return msgspec.json.encode({"error": error, "stream": "s", "seq": 0})
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"stream":"s","seq":7}', b'{"stream":"s","seq":7,"duplicate":true,"domain":"d"}']
+)
+async def test_confirmation(body: bytes) -> None:
+    assert await Prepared().publisher._accepted(MESSAGE, (None, body))
+
+
+@pytest.mark.parametrize("err_code", [10077, 10023, 10047, 10028, 10002])
+async def test_no_room(err_code: int) -> None:
+    prepared = Prepared()
+    with pytest.raises(QueueFull, match="nothing was accepted") as caught:
+        await prepared.publisher._accepted(MESSAGE, (None, refusal(503, err_code)))
+    assert caught.value.id == "id-1"
+    assert prepared.full == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "err_code"), [(503, 10008), (503, 10009), (500, 10074), (500, 10118), (503, 1)]
+)
+async def test_not_ready_is_tried_again(code: int, err_code: int) -> None:
+    assert not await Prepared().publisher._accepted(MESSAGE, (None, refusal(code, err_code)))
+
+
+async def test_any_other_refusal() -> None:
+    with pytest.raises(QueueUnavailable, match="refused the message: words") as caught:
+        await Prepared().publisher._accepted(MESSAGE, (None, refusal(400, 10060)))
+    assert caught.value.id == "id-1"
+
+
+async def test_no_stream_is_made_and_tried_again() -> None:
+    prepared = Prepared()
+    assert not await prepared.publisher._accepted(MESSAGE, (b"NATS/1.0 503\r\n\r\n", b""))
+    assert prepared.subjects == ["events.x"]
+
+
+@pytest.mark.parametrize(
+    ("err_code", "expected"),
+    [(10059, ApiError), (10039, QueueUnavailable), (10076, QueueUnavailable)],
+)
+async def test_api_refuses(
+    monkeypatch: pytest.MonkeyPatch, err_code: int, expected: type[DovetailError]
+) -> None:
+    api = JetStream(cast(Client, SimpleNamespace(address=SimpleNamespace(shown="nats://h:1"))), 5)
+
+    async def answer(*_: Any) -> tuple[None, bytes]:
+        return None, refusal(400, err_code)
+
+    monkeypatch.setattr(api, "_ask", answer)
+    with pytest.raises(expected, match="words") as caught:
+        await api.call("STREAM.INFO.x")
+    assert type(caught.value) is expected
