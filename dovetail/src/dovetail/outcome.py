@@ -118,7 +118,7 @@ class Failures:
             kind=self._handler.kind,
             message_id=message.id or "",
             reason=describe(error),
-            traceback="".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:],
+            traceback=_encodable("".join(traceback.format_exception(error)))[-TRACEBACK_LENGTH:],
             attempts=delivery.attempt,
             published_at=message.time,
             died_at=datetime.now(UTC),
@@ -141,6 +141,14 @@ def failure_of(error: BaseException) -> Exception:
 
 
 def describe(error: BaseException) -> str:
-    """An error's class and text on one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """An error's class and text on one line, whatever that text holds."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an error of somebody else's, with a __str__ that fails
+        text = "(its text cannot be read)"
+    return _encodable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def _encodable(text: str) -> str:
+    """With halves of characters, as in names of files that are no UTF-8, written out."""
+    return text.encode(errors="backslashreplace").decode()

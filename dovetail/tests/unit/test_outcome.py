@@ -72,6 +72,15 @@ def test_errors_on_one_line() -> None:
     assert describe(KeyError()) == "KeyError"
 
 
+def test_errors_with_texts_that_cannot_be_written() -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    assert describe(Broken()) == "Broken: (its text cannot be read)"
+    assert describe(OSError("no file a\udcff")) == "OSError: no file a\\udcff"
+
+
 async def test_cancelled_by_itself_or_by_us() -> None:
     async def wait(inner: bool) -> Exception:
         forever = asyncio.ensure_future(asyncio.Event().wait())

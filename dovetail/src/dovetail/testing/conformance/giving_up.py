@@ -107,6 +107,33 @@ class GivingUp(Conformance):
         assert reason in letter.reason
         assert (letter.attempts, letter.body) == (1, body)
 
+    async def test_error_that_cannot_be_written(self, queue: MessageQueue) -> None:
+        class Broken(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no text")
+
+        errors = [
+            OSError("no file \udcff"),
+            Broken(),
+            ExceptionGroup("two", [ValueError("\udcff")]),
+        ]
+        event = numbered()
+        group = Group(fresh("group"), retry=Backoff(first=0.05, tries=1))
+
+        @group.on(event)
+        async def fail(message: Numbered) -> None:
+            raise errors[message.number]
+
+        async with Worker(queue, [group]):
+            await queue.publish_many([event(number) for number in range(3)])
+            await all_handled(queue, group.name)
+        letters = await queue.dead_letters.list(group=group.name)
+        assert [letter.reason for letter in reversed(letters)] == [
+            "OSError: no file \\udcff",
+            "Broken: (its text cannot be read)",
+            "ExceptionGroup: two (1 sub-exception)",
+        ]
+
     async def test_returning_what_is_no_message(self, queue: MessageQueue) -> None:
         event = numbered()
         group = Group(fresh("group"), retry=Backoff(first=0.05, tries=1))
