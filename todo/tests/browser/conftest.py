@@ -62,6 +62,8 @@ async def serving(app: Starlette, port: int = 0) -> AsyncIterator[str]:
             getattr(app.state, "close", lambda: None)()
             server.should_exit = True
             await task
+            if hasattr(app.state, "closed"):
+                await app.state.closed()
 
 
 def save_handler(store: Store) -> Group:

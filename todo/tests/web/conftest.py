@@ -51,9 +51,11 @@ async def missing_store(settings: Settings) -> AsyncIterator[Store]:
             await asyncio.to_thread(thread.join, 10)
 
 
-@pytest.fixture
-def app(queue: MessageQueue, store: Store, settings: Settings) -> Starlette:
-    return create_app(queue, store, settings)
+@pytest_asyncio.fixture
+async def app(queue: MessageQueue, store: Store, settings: Settings) -> AsyncIterator[Starlette]:
+    app = create_app(queue, store, settings)
+    yield app
+    await app.state.closed()
 
 
 @pytest_asyncio.fixture

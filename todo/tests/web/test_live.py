@@ -68,6 +68,7 @@ async def test_it_says_when_the_database_is_back(
         await missing_store.prepare()
 
         assert "database-trouble" not in await stream.content()
+    await app.state.closed()
 
 
 async def test_every_page_sees_its_own_part(app: Starlette, store: Store) -> None:
@@ -96,6 +97,24 @@ async def test_nothing_is_sent_while_nothing_changes(app: Starlette, queue: Mess
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.6):
                 await stream.content()
+
+
+async def test_nothing_is_read_when_nobody_looks(
+    app: Starlette, queue: MessageQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with EventStream(app, "list") as stream:
+        await stream.content()
+    async with asyncio.timeout(5):
+        await app.state.closed()
+
+    async def unwanted(*_: object, **__: object) -> object:
+        raise AssertionError("nobody looks")
+
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(store, "newest", unwanted)
+        await queue.publish(ItemSaved(items("unknown")[0]))
+    async with EventStream(app, "list") as stream:
+        assert "Nothing to do yet" in await stream.content()
 
 
 async def test_closing_ends_the_streams(app: Starlette) -> None:

@@ -32,7 +32,8 @@ def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlet
     """The pages on an open queue and store, which whoever opened them closes.
 
     Call `app.state.close()` when the server is told to stop: it ends the streams of open pages, for
-    which the server would wait. A 503 for a queue that is down takes as long as its `timeout` option.
+    which the server would wait. Await `app.state.closed()` before queue and store are closed. A 503
+    for a queue that is down takes as long as its `timeout` option.
     """
     metrics = Metrics(live_pages=0)
     assets = Assets()
@@ -49,7 +50,7 @@ def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlet
         },
     )
     app.router.redirect_slashes = False
-    app.state.close = live.close
+    app.state.close, app.state.closed = live.close, live.closed
     return app
 
 

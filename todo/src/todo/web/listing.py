@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +51,7 @@ async def read_listing(queue: MessageQueue, store: Store, before: str | None = N
     waiting = await read_waiting(queue, WAITING_SHOWN)
     try:
         saved, missing = await _read_saved(store, before, [item.id for item in waiting.items])
-    except (StoreUnavailable, TimeoutError):
+    except StoreUnavailable:
         return Listing(Saved(unreachable=True), waiting, before)
     return Listing(saved, waiting.only(missing), before)
 
@@ -61,11 +60,10 @@ async def _read_saved(
     store: Store, before: str | None, waiting: Sequence[str]
 ) -> tuple[Saved, set[str]]:
     """One page of the table, and which of the waiting ids it does not have."""
-    async with asyncio.timeout(2):
-        missing = await store.missing(waiting)
-        # One more than is shown tells whether there are older ones.
-        newest = await store.newest(PAGE_SIZE + 1, before=before)
-        total = await store.count()
+    missing = await store.missing(waiting)
+    # One more than is shown tells whether there are older ones.
+    newest = await store.newest(PAGE_SIZE + 1, before=before)
+    total = await store.count()
     items = list(reversed(newest))[:PAGE_SIZE]
     older = items[-1].id if len(newest) > PAGE_SIZE else None
     # An item that was saved between the two readings would else stand there twice.

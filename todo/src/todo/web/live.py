@@ -90,7 +90,8 @@ class LivePages:
         self._metrics = metrics
         self._views: dict[str, View] = {}
         self._changed = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._kept = False
+        self._keepers: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def stream(self, name: str) -> AsyncIterator[bytes]:
@@ -110,12 +111,19 @@ class LivePages:
         self._closed = True
         self._end_all()
 
+    async def closed(self) -> None:
+        """Wait until nothing is read any more; queue and store may then be closed."""
+        await asyncio.gather(*self._keepers)
+
     def _enter(self, name: str, browser: Browser) -> None:
         self._views.setdefault(name, View()).browsers.add(browser)
         self._count()
         self._changed.set()
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep(), name="live pages")
+        if not self._kept:
+            self._kept = True
+            keeper = asyncio.create_task(self._keep(), name="live pages")
+            self._keepers.add(keeper)
+            keeper.add_done_callback(self._keepers.discard)
 
     def _leave(self, name: str, browser: Browser) -> None:
         view = self._views[name]
@@ -123,9 +131,9 @@ class LivePages:
         self._count()
         if not view.browsers:
             del self._views[name]
-        if not self._views and self._keeper is not None:
-            self._keeper.cancel()
-            self._keeper = None
+        # Without any views the keeper ends, but not in the middle of reading: it is not cancelled,
+        # because that could cost the store a connection.
+        self._changed.set()
 
     def _count(self) -> None:
         self._metrics.live_pages = sum(len(view.browsers) for view in self._views.values())
@@ -138,12 +146,14 @@ class LivePages:
     async def _keep(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen())
-                tasks.create_task(self._refresh_always())
+                listener = tasks.create_task(self._listen())
+                await self._refresh_while_watched()
+                self._kept = False
+                listener.cancel()
         except* Exception:
             # Browsers connect again, and that starts afresh.
             log.exception("keeping pages up to date failed")
-            self._keeper = None
+            self._kept = False
             self._end_all()
 
     async def _listen(self) -> None:
@@ -153,8 +163,8 @@ class LivePages:
                     self._changed.set()
             await asyncio.sleep(SOON)
 
-    async def _refresh_always(self) -> None:
-        while True:
+    async def _refresh_while_watched(self) -> None:
+        while self._views:
             self._changed.clear()
             await self._refresh()
             await asyncio.sleep(PAUSE)
