@@ -13,7 +13,7 @@ import pytest_asyncio
 # Imported here first, so that the test folders `dovetail` and `todo` are not taken for the packages.
 import dovetail
 import todo
-from dovetail.testing.servers import NatsServer, PostgresServer, Server, ServerMissing
+from dovetail.testing.servers import NatsServer, PostgresServer, RedisServer, Server, ServerMissing
 
 __all__ = ["dovetail", "todo"]
 
@@ -55,6 +55,13 @@ async def postgres_server() -> AsyncIterator[PostgresServer]:
         yield server
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_server() -> AsyncIterator[RedisServer]:
+    """One Redis server for the whole run. Do not stop it: `new_redis_server` is for that."""
+    async with RedisServer() as server:
+        yield server
+
+
 _databases = iter(range(1, 1_000_000))
 
 
@@ -86,4 +93,11 @@ async def new_nats_server() -> AsyncIterator[Callable[..., Awaitable[NatsServer]
 async def new_postgres_server() -> AsyncIterator[Callable[..., Awaitable[PostgresServer]]]:
     """`server = await new_postgres_server(fsync=True)`: the test's own, to be killed."""
     async for start in _factory(PostgresServer):
+        yield start
+
+
+@pytest_asyncio.fixture
+async def new_redis_server() -> AsyncIterator[Callable[..., Awaitable[RedisServer]]]:
+    """`server = await new_redis_server(settings={"maxmemory": "20mb"})`: the test's own, to be killed."""
+    async for start in _factory(RedisServer):
         yield start

@@ -17,6 +17,8 @@ _SCHEMES = {
     "memory": ("dovetail.transports.memory", "from_url"),
     "nats": ("dovetail.transports.nats", "from_url"),
     "tls": ("dovetail.transports.nats", "from_url"),
+    "redis": ("dovetail.transports.redis", "from_url"),
+    "rediss": ("dovetail.transports.redis", "from_url"),
     "embedded": ("dovetail.transports.nats.embedded", "from_url"),
 }
 
@@ -32,5 +34,14 @@ def make_transport(url: str, options: QueueOptions) -> Transport:
             setting=options.setting,
         )
     module, function = _SCHEMES[scheme]
-    transport: Transport = getattr(importlib.import_module(module), function)(url, options)
+    try:
+        from_url = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        extra = module.split(".")[2]
+        raise ConfigurationError(
+            f"{options.setting} begins with {scheme}:, which needs {error.name}: "
+            f"pip install 'dovetail[{extra}]'",
+            setting=options.setting,
+        ) from error
+    transport: Transport = from_url(url, options)
     return transport

@@ -3,5 +3,6 @@
 from dovetail.testing.servers.nats import NatsServer
 from dovetail.testing.servers.postgres import PostgresServer
 from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+from dovetail.testing.servers.redis import RedisServer
 
-__all__ = ["NatsServer", "PostgresServer", "Server", "ServerFailed", "ServerMissing"]
+__all__ = ["NatsServer", "PostgresServer", "RedisServer", "Server", "ServerFailed", "ServerMissing"]

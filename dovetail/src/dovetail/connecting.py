@@ -1,0 +1,77 @@
+"""Connecting: with patience at first, and again after a loss. For transports that keep their own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+from dovetail.errors import ConfigurationError, QueueUnavailable
+from dovetail.options import QueueOptions
+
+log = logging.getLogger("dovetail")
+
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 2.0
+#: A host name that cannot be resolved for so long is a mistake rather than a machine yet to start.
+UNKNOWN_HOST_SECONDS = 10.0
+#: Seconds between two lines that say that we still wait.
+REPORT_SECONDS = 5.0
+
+
+class Connecting:
+    """Calls `connect` until it succeeds. What it raises as OSError passes by itself; the rest is final.
+
+    `shown` is the address without user and password.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[None]], shown: str, options: QueueOptions
+    ) -> None:
+        self._connect = connect
+        self._shown = shown
+        self._options = options
+
+    async def first(self) -> None:
+        """For `options.patience` seconds at most; then QueueUnavailable."""
+        started = reported = time.monotonic()
+        pause, patience = FIRST_PAUSE_SECONDS, self._options.patience
+        while True:
+            try:
+                return await self._connect()
+            except OSError as error:
+                waited = time.monotonic() - started
+                if isinstance(error, socket.gaierror) and waited >= UNKNOWN_HOST_SECONDS:
+                    raise ConfigurationError(
+                        self._unreachable(error), setting=self._options.setting
+                    ) from error
+                if patience is not None and waited >= patience:
+                    raise QueueUnavailable(self._unreachable(error)) from error
+                if reported == started or time.monotonic() - reported >= REPORT_SECONDS:
+                    reported = time.monotonic()
+                    log.warning("%s; waiting for it", self._unreachable(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def again(self, *, quiet: bool = False) -> None:
+        """For as long as it takes; also what is final at first may be put right while we wait."""
+        pause, reason = FIRST_PAUSE_SECONDS, ""
+        while True:
+            try:
+                return await self._connect()
+            except (OSError, ConfigurationError) as error:
+                said, reason = reason, str(error)
+                if isinstance(error, ConfigurationError) and reason != said and not quiet:
+                    log.error("%s", reason)
+            # Jitter, so that many clients do not come back to a restarted server together.
+            await asyncio.sleep(pause * (0.5 + random.random()))
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _unreachable(self, error: OSError) -> str:
+        reason = str(error) or "no answer"
+        if "Connect call failed" in reason:
+            reason = "nothing listens there (connection refused)"
+        return f"the queue at {self._shown} ({self._options.setting}) cannot be reached: {reason}"

@@ -1,0 +1,47 @@
+"""How many messages a member should hold: what its handlers get through in half a second."""
+
+from __future__ import annotations
+
+#: Bytes in a member's hands above which nothing more is asked for.
+MOST_BYTES = 16 * 1024 * 1024
+#: Messages in a member's hands at first. A larger window is earned, so that one member does not sit on what
+#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
+FIRST_WINDOW = 4
+WINDOW_SECONDS = 0.5
+#: A message that waited longer for its handler than this should rather have gone to another member.
+SLOW_SECONDS = 1.0
+
+
+class Window:
+    """A bound that follows the speed of the handlers. Times are those of one clock, in seconds.
+
+    Whoever uses it counts what comes in `came`.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.size = min(FIRST_WINDOW, most)
+        #: Messages that came since `_counted_from`.
+        self.came = 0
+        self._most = most
+        self._counted_from = 0.0
+
+    def nothing_left(self, now: float) -> None:
+        """The handlers have nothing to do: hold more from now on, if they were that fast."""
+        fast = now - self._counted_from < WINDOW_SECONDS
+        if fast and self.came < self.size:
+            return
+        if fast:
+            self.size = min(self._most, self.size * 2)
+        self.came, self._counted_from = 0, now
+
+    def taken(self, waited: float) -> None:
+        """The oldest message waited so long for a handler: hold less, if that was too long."""
+        if waited > SLOW_SECONDS:
+            self.size = max(1, self.size // 2)
+
+    def room(self, held: int, held_bytes: int, asked: int = 0) -> int:
+        """How many to ask for, beyond those asked for already; 0 where it is not worth a request."""
+        room = self.size - held - asked
+        if held_bytes >= MOST_BYTES or (asked and room * 2 < self.size):
+            return 0
+        return max(0, room)

@@ -1,0 +1,250 @@
+"""A connection to Redis, made again whenever it is lost; the one place where commands are repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hiredis import ReplyError
+
+from dovetail.connecting import Connecting
+from dovetail.errors import ConfigurationError, QueueError, QueueFull, QueueUnavailable
+from dovetail.options import QueueOptions
+from dovetail.transports.redis.address import Address, Host
+from dovetail.transports.redis.handshake import REFUSED, Greeting, Handshake, Moved, NotNow
+from dovetail.transports.redis.layout import TAG
+from dovetail.transports.redis.scripts import script
+from dovetail.transports.redis.wire import Argument, ConnectionLost, OnPush, Wire
+
+log = logging.getLogger("dovetail.redis")
+
+CONNECT_SECONDS = 3.0
+#: A connection that does not answer a ping for so long is lost, though nobody said so.
+PING_SECONDS = 5.0
+#: What a command may take unless it has a deadline of its own; it outlasts a restart of the server.
+COMMAND_SECONDS = 5.0
+RETRY_SECONDS = 0.05
+
+#: The first word of an error, by what is to be done about it.
+_PASSES = {"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS"}
+_ELSEWHERE = {"READONLY", "MOVED", "ASK"}
+_NO_ROOM = {"OOM", "MISCONF"}
+
+
+class NoSuchGroup(QueueError):
+    """The stream or its group is gone."""
+
+
+class NoSuchScript(QueueError):
+    """The server does not know the script by its hash."""
+
+
+class Client:
+    """One connection. `quiet` leaves it to another one to say that the server is gone and back."""
+
+    def __init__(
+        self,
+        address: Address,
+        options: QueueOptions,
+        *,
+        quiet: bool = False,
+        on_push: OnPush = lambda message: None,
+    ) -> None:
+        self.address = address
+        self.server = Greeting("", 0)
+        self.on_connected: list[Callable[[Wire], None]] = []
+        self._handshake = Handshake(address, options.setting)
+        self._options = options
+        self._quiet = quiet
+        self._on_push = on_push
+        self._connecting = Connecting(self._connect_any, address.shown, options)
+        self._wire: Wire | None = None
+        self._connected = asyncio.Event()
+        self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._wire is not None and not self._wire.closed and not self._closed
+
+    async def open(self) -> None:
+        """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
+        await self._connecting.first()
+        self.start()
+
+    def start(self) -> None:
+        """Connect in the background, and stay connected; a second call does nothing."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_connected())
+
+    async def close(self) -> None:
+        """Write what waits, then disconnect."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._wire is not None:
+            self._wire.close()
+        self._connected.set()  # whoever waits for it is told
+
+    # Commands
+
+    async def ready(self) -> Wire:
+        """The wire, as soon as there is one that takes more; QueueUnavailable after `close`."""
+        while True:
+            if self._closed:
+                raise QueueUnavailable("the queue is closed")
+            wire = self._wire
+            if wire is None or wire.closed:
+                self._connected.clear()
+                await self._connected.wait()
+            elif wire.blocked:
+                await wire.writable()
+            else:
+                return wire
+
+    async def run(
+        self, *command: Argument, deadline: float | None = None, repeat: bool = True
+    ) -> Any:
+        """The reply, however often the command must be sent until the deadline, a time of the event loop.
+
+        Without `repeat` it is sent at most once. Raises QueueFull, ConfigurationError, NoSuchGroup or
+        QueueError for what the server refuses, and QueueUnavailable at the deadline.
+        """
+        why = ""
+        if deadline is None:
+            deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    wire = await self.ready()
+                    try:
+                        reply = await wire.call(*command)
+                    except ConnectionLost as error:
+                        if repeat:
+                            continue
+                        raise self.unavailable(f"the connection was lost ({error})") from error
+                    if not isinstance(reply, ReplyError):
+                        return reply
+                    why = str(reply)
+                    self.repair(wire, why)
+                    await asyncio.sleep(RETRY_SECONDS)
+        except TimeoutError as error:
+            raise self.unavailable(why) from error
+
+    async def script(
+        self,
+        name: str,
+        *arguments: Argument,
+        deadline: float | None = None,
+        repeat: bool = True,
+    ) -> Any:
+        """What the script `<name>.lua` gives; as `run`."""
+        known, rest = script(name), (1, TAG, *arguments)
+        try:
+            return await self.run("EVALSHA", known.sha, *rest, deadline=deadline, repeat=repeat)
+        except NoSuchScript:  # the server was restarted, or sees it for the first time
+            return await self.run("EVAL", known.text, *rest, deadline=deadline, repeat=repeat)
+
+    def repair(self, wire: Wire, error: str) -> None:
+        """Return where the command may succeed when it is sent again; else raise what the error means."""
+        code = error.split(" ", 1)[0]
+        if code == "NOSCRIPT":
+            raise NoSuchScript(error)
+        if code in _ELSEWHERE:
+            wire.abort(error)
+        elif code in _NO_ROOM:
+            raise QueueFull(f"the queue's store has no room ({error}); nothing was accepted")
+        elif code in REFUSED:
+            raise self._handshake.refused(error)
+        elif code in ("NOGROUP", "UNBLOCKED"):
+            raise NoSuchGroup(error)
+        elif code not in _PASSES:
+            raise QueueError(f"the queue at {self.address.shown} refused: {error}")
+
+    def unavailable(self, why: str = "") -> QueueUnavailable:
+        """What to raise when the time is over."""
+        if not why:
+            why = "did not answer in time" if self.connected else "cannot be reached"
+        return QueueUnavailable(f"the queue at {self.address.shown}: {why}")
+
+    # Connecting
+
+    async def _connect_any(self) -> None:
+        """Connect to the first of the hosts that takes us, or to whom it sends us."""
+        hosts = list(self.address.hosts)
+        random.shuffle(hosts)
+        for position, host in enumerate(hosts):
+            try:
+                await self._connect(host)
+                break
+            except Moved as error:
+                await self._connect(error.host)
+                break
+            except OSError:
+                if position == len(hosts) - 1:
+                    raise
+
+    async def _connect(self, host: Host) -> None:
+        loop, tls = asyncio.get_running_loop(), self.address.tls_context()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, wire = await loop.create_connection(lambda: Wire(self._on_push), *host, ssl=tls)
+                try:
+                    self.server = await self._handshake.greet(wire)
+                except BaseException:
+                    wire.abort("")
+                    raise
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigurationError(
+                f"the certificate of the queue at {self.address.shown} ({self._options.setting}) is not "
+                f"trusted: {error.verify_message}; SSL_CERT_FILE names its authority",
+                setting=self._options.setting,
+            ) from error
+        except ConnectionLost as error:
+            raise NotNow(str(error)) from error
+        self._wire = wire
+        self._connected.set()
+        for callback in self.on_connected:
+            callback(wire)
+
+    # Staying connected
+
+    async def _keep_connected(self) -> None:
+        if self._wire is None:
+            await self._connecting.again(quiet=self._quiet)
+        while True:
+            why, lost = await self._watch(), time.monotonic()
+            if not self._quiet:
+                log.warning("connection to %s lost: %s; trying again", self.address.shown, why)
+            await self._connecting.again(quiet=self._quiet)
+            if not self._quiet:
+                took = time.monotonic() - lost
+                log.warning("connection to %s regained after %.1f s", self.address.shown, took)
+
+    async def _watch(self) -> str:
+        """Return when the connection is gone, also where it just does not answer any more; says why."""
+        assert self._wire is not None
+        wire = self._wire
+        while True:
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    return await wire.lost()
+            except TimeoutError:
+                await _ping(wire)
+
+
+async def _ping(wire: Wire) -> None:
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await wire.call("PING")
+    except TimeoutError:
+        wire.abort("no answer")
+    except ConnectionLost:
+        return

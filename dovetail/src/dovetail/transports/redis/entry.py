@@ -1,0 +1,69 @@
+"""Entries of streams as deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dovetail.delivery import Delivery
+
+#: Names and values by turns, as they are on the stream.
+Fields = list[bytes]
+
+
+class RedisDelivery(Delivery):
+    """Known by its stream and the entry's id there; the key stays when it moves to another stream."""
+
+    __slots__ = ("arrived", "id", "key_or_none", "settling", "stream")
+
+    stream: str
+    id: bytes
+    key_or_none: bytes | None
+    arrived: float
+    #: Whether it is on its way out of our hands.
+    settling: bool
+
+    @property
+    def key(self) -> str:
+        """The id under which the message was first stored."""
+        return (self.key_or_none or self.id).decode()
+
+
+def content_of(fields: Fields) -> tuple[bytes, dict[str, str] | None, dict[str, bytes]]:
+    """Body, headers, and the fields that are ours, without `dovetail-`."""
+    body, headers, ours = b"", {}, {}
+    values = iter(fields)
+    for name, value in zip(values, values, strict=False):
+        if name == b"body":
+            body = value
+        elif name.startswith(b"dovetail-"):
+            ours[name[9:].decode()] = value
+        else:
+            headers[name.decode(errors="replace")] = value.decode(errors="replace")
+    return body, headers or None, ours
+
+
+def delivery_of(stream: str, id: bytes, fields: Fields, claimed: str) -> RedisDelivery:
+    """The delivery that an entry stands for."""
+    if len(fields) == 2 and fields[0] == b"body":  # as nearly all are
+        delivery = RedisDelivery(claimed, fields[1])
+        delivery.key_or_none = None
+    else:
+        body, headers, ours = content_of(fields)
+        delivery = RedisDelivery(
+            ours.get("subject", claimed.encode()).decode(errors="replace"),
+            body,
+            headers,
+            int(ours.get("attempt", 1)),
+            int(ours.get("lost", 0)),
+        )
+        delivery.key_or_none = ours.get("key")
+    delivery.stream, delivery.id = stream, id
+    return delivery
+
+
+def fields_of(body: bytes, headers: Mapping[str, str] | None, subject: str) -> list[str | bytes]:
+    """The fields of a message that is put into a group's queue."""
+    fields: list[str | bytes] = ["dovetail-subject", subject, "body", body]
+    for name, value in (headers or {}).items():
+        fields += (name, value)
+    return fields

@@ -1,0 +1,88 @@
+"""How a connection begins: signing in, and seeing whether this is a server that serves us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hiredis import ReplyError
+
+from dovetail.errors import ConfigurationError
+from dovetail.transports.redis.address import Address, Host
+from dovetail.transports.redis.layout import TAG
+from dovetail.transports.redis.wire import Wire
+
+OLDEST_SERVER = (7, 0)
+#: How errors begin that say that user and password are wrong, or may not do what we do.
+REFUSED = {"NOAUTH", "WRONGPASS", "NOPERM", "DENIED"}
+
+
+class NotNow(OSError):
+    """The server is there, and does not serve yet."""
+
+
+class Moved(NotNow):
+    """Another node of the cluster has our keys."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"our keys are at {host}:{port}")
+        self.host: Host = (host, port)
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What the server says of itself, and what CLIENT UNBLOCK knows the connection by."""
+
+    version: str
+    id: int
+
+
+class Handshake:
+    """Raises NotNow for what passes by itself, ConfigurationError for what does not."""
+
+    def __init__(self, address: Address, setting: str) -> None:
+        self._address = address
+        self._setting = setting
+
+    async def greet(self, wire: Wire) -> Greeting:
+        """Sign in to the master that has our keys."""
+        hello = await wire.call("HELLO", 3, *self._address.sign_in(), "SETNAME", "dovetail")
+        self._check(hello)
+        greeting = Greeting(hello[b"version"].decode(), hello[b"id"])
+        if tuple(int(word) for word in greeting.version.split(".")[:2]) < OLDEST_SERVER:
+            raise self._too_old(greeting.version)
+        if hello[b"role"] != b"master":
+            raise NotNow("it is a replica; name the master, or all of them")
+        if self._address.database:
+            self._check(await wire.call("SELECT", self._address.database))
+        self._check(await wire.call("EXISTS", f"{TAG}:claims"))
+        return greeting
+
+    def refused(self, error: str) -> ConfigurationError:
+        """What the server says about user and password, which it does not repeat."""
+        return self._wrong("refused the user, the password or what they may do", error)
+
+    def _check(self, reply: Any) -> None:
+        if not isinstance(reply, ReplyError):
+            return
+        error = str(reply)
+        code = error.split(" ", 1)[0]
+        if code in REFUSED:
+            raise self.refused(error)
+        if code == "MOVED":
+            host, _, port = error.split(" ")[2].rpartition(":")
+            raise Moved(host, int(port))
+        if "unknown command" in error:
+            raise self._too_old("before 6.0")
+        if "DB index" in error or "SELECT" in error:
+            raise self._wrong(f"has no database {self._address.database}", error)
+        raise NotNow(error)
+
+    def _too_old(self, version: str) -> ConfigurationError:
+        return self._wrong(f"is Redis {version}", "7.0 or later is needed")
+
+    def _wrong(self, what: str, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the queue at {self._address.shown} ({self._setting}) {what}: {why}",
+            setting=self._setting,
+        )

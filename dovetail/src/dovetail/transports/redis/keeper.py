@@ -1,0 +1,104 @@
+"""What a member does in the background: renews, gives back, moves what is due, and what the dead had."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from dovetail.delivery import Claim, Delivery
+from dovetail.errors import DovetailError
+from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.settling import Settling
+
+log = logging.getLogger("dovetail.redis")
+
+#: Any member looks for what is due so often, also for what others have delayed.
+LOOK_SECONDS = 1.0
+#: What is due is moved in portions, so that the server is not held up for long.
+MOST_AT_ONCE = 200
+
+
+class Keeper:
+    """Runs until it is stopped."""
+
+    def __init__(
+        self,
+        client: Client,
+        claim: Claim,
+        hands: Hands,
+        settling: Settling,
+        give_back: Callable[[Sequence[Delivery]], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._claim = claim
+        self._hands = hands
+        self._settling = settling
+        self._give_back = give_back
+        self._clock = asyncio.get_running_loop().time
+        self._due = self._renewal = 0.0
+        self._sooner = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    def is_due_in(self, seconds: float) -> None:
+        """Something is to be moved then."""
+        due = self._clock() + seconds
+        if due < self._due:
+            self._due = due
+            self._sooner.set()
+
+    async def recover(self) -> None:
+        """Give back what the server delivered to us on a connection that was lost."""
+        await self._reclaim(0, self._settling.consumer)
+
+    async def stop(self) -> None:
+        """Renew no more."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self._due <= self._clock():
+                    await self._move_due()
+                    await self._give_back(self._hands.overdue())
+                if self._renewal <= self._clock():
+                    self._renewal = self._clock() + self._claim.lease / 3
+                    await self._renew()
+                    await self._reclaim(int(self._claim.lease * 1000), "")
+            except DovetailError as error:
+                log.warning("%s: %s", self._claim.group, error)
+            await self._wait(min(self._due, self._renewal))
+
+    async def _wait(self, until: float) -> None:
+        self._sooner.clear()
+        try:
+            async with asyncio.timeout_at(until):
+                await self._sooner.wait()
+        except TimeoutError:
+            return
+
+    async def _move_due(self) -> None:
+        self._due = self._clock() + LOOK_SECONDS
+        group, claimed = self._claim.group, self._claim.subject
+        milliseconds = await self._client.script("due", group, claimed, MOST_AT_ONCE)
+        if milliseconds >= 0:
+            self.is_due_in(milliseconds / 1000)
+
+    async def _renew(self) -> None:
+        for stream, held in self._hands.held.items():
+            if held:
+                await self._client.script(
+                    "renew", stream, self._claim.group, self._settling.consumer, *held
+                )
+
+    async def _reclaim(self, silent: int, whose: str) -> None:
+        """What nobody said a word about for so many milliseconds goes to whoever is free."""
+        for stream, held in self._hands.held.items():
+            place = stream, self._claim.group, self._claim.subject
+            count = MOST_AT_ONCE
+            while count == MOST_AT_ONCE:
+                ours = (*held, *self._settling.acks.unsent())
+                limits = silent, MOST_AT_ONCE, whose
+                count = await self._client.script("reclaim", *place, *limits, *ours)

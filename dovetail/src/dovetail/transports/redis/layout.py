@@ -1,0 +1,57 @@
+"""Where everything lies on Redis. All keys begin with one hash tag, so that they share a node of a cluster.
+
+{dovetail}:events:<subject>             a stream of the events on one subject, kept after they were handled
+{dovetail}:queue:<group>:<claimed>      a stream of what one group alone is to handle, removed when it is:
+                                        commands, copies of what matches a pattern, what is delivered again,
+                                        replays
+{dovetail}:delayed:<group>:<claimed>    a sorted set of what waits for its next attempt, by when that is
+{dovetail}:dead                         a stream of dead letters; {dovetail}:dead:counts by group and subject
+{dovetail}:ids:<minute>                 a set of the ids that were published lately
+{dovetail}:subjects                     a set of the subjects that have a stream of events
+{dovetail}:claims                       what groups have claimed: <group>:<claimed> → kind
+{dovetail}:commands                     which group has which command
+{dovetail}:patterns                     which queues get copies: <group>:<claimed> → what a subject matches
+{dovetail}:founding                     how far the history was copied for a pattern that is claimed just now
+{dovetail}:serving:<subject>            a set of the groups that answer requests; …:<group> of their members
+{dovetail}:bytes                        about how much the events take
+
+In a stream, `body` is the message's bytes. Other fields are its headers, but for those named dovetail-…
+Live events go over the channel that is named as the subject; questions and answers over sharded channels
+{dovetail}:to:<member>.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dovetail.subjects import is_pattern
+
+TAG = "{dovetail}"
+
+
+def events_of(subject: str) -> str:
+    """The stream of one subject's events."""
+    return f"{TAG}:events:{subject}"
+
+
+def queue_of(group: str, claimed: str) -> str:
+    """The stream of what only this group is to handle."""
+    return f"{TAG}:queue:{group}:{claimed}"
+
+
+def channel_of(member: str) -> str:
+    """Where questions to a member, or answers to whoever asked, are sent."""
+    return f"{TAG}:to:{member}"
+
+
+def glob_of(pattern: str) -> str:
+    """What PSUBSCRIBE takes: it lets through more than the pattern means."""
+    return pattern.replace(">", "*")
+
+
+def lua_pattern_of(claimed: str) -> str:
+    """What the scripts match subjects against; empty for a subject that is no pattern."""
+    if not is_pattern(claimed):
+        return ""
+    escaped = re.sub(r"[.-]", r"%\g<0>", claimed)
+    return "^" + escaped.replace("*", "[^.]+").replace(">", ".+") + "$"

@@ -1,0 +1,118 @@
+"""Reads a member's share of its streams ahead of the handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from hiredis import ReplyError
+
+from dovetail.errors import DovetailError
+from dovetail.transports.redis.client import Client, NoSuchGroup
+from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.wire import ConnectionLost
+
+log = logging.getLogger("dovetail.redis")
+
+#: One read waits for so long on the server; less than a ping may take, which waits behind it.
+BLOCK_SECONDS = 2.0
+RETRY_SECONDS = 0.1
+#: How often a read that waits is told to end, where the word crossed it.
+UNBLOCK_SECONDS = 0.02
+
+
+class Reader:
+    """Reads on a connection of its own, since a read that waits holds up all that is behind it.
+
+    `recover` fetches what the server delivered on a connection that was lost, `restore` makes the group again
+    where it is gone, and `came` is called after each read.
+    """
+
+    def __init__(
+        self,
+        connection: Client,
+        hands: Hands,
+        member: tuple[str, str],
+        recover: Callable[[], Awaitable[None]],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._connection = connection
+        self._hands = hands
+        self._member = member
+        self._recover = recover
+        self._restore = restore
+        self._streams = list(hands.held)
+        #: What was given back by a member that stopped comes before what nobody had yet.
+        self._queue_first = len(self._streams) > 1
+        self._task = asyncio.create_task(self._run())
+
+    async def interrupt(self, client: Client) -> None:
+        """End a read that waits, by word of the other connection."""
+        if self._connection.connected and client.connected:
+            try:
+                await client.run("CLIENT", "UNBLOCK", self._connection.server.id)
+            except DovetailError as error:
+                log.debug("the read ends by itself: %s", error)
+
+    async def stop(self, client: Client) -> None:
+        """Return when nothing comes any more."""
+        while not self._task.done() and self._connection.connected and client.connected:
+            await self.interrupt(client)
+            await asyncio.wait([self._task], timeout=UNBLOCK_SECONDS)
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while not self._hands.stopped:
+            try:
+                await self._read()
+            except ConnectionLost:
+                await self._try(self._recover)
+            except NoSuchGroup:
+                await self._try(self._restore)
+            except DovetailError as error:
+                log.warning("reading %s failed, trying again: %s", self._streams[-1], error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _try(self, mend: Callable[[], Awaitable[None]]) -> None:
+        while not self._hands.stopped:
+            try:
+                await self._connection.ready()
+                await mend()
+            except DovetailError as error:
+                log.warning("%s cannot be read now, trying again: %s", self._streams[-1], error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _read(self) -> None:
+        hands = self._hands
+        wire = await self._connection.ready()
+        while not (room := hands.room()):
+            hands.freed.clear()
+            await hands.freed.wait()
+        if hands.stopped:
+            return
+        streams = self._streams[:1] if self._queue_first else self._streams
+        wait = () if self._queue_first else ("BLOCK", int(BLOCK_SECONDS * 1000))
+        # Redis counts for each stream on its own.
+        count = max(1, room // len(streams))
+        reply = await wire.call(
+            "XREADGROUP",
+            "GROUP",
+            *self._member,
+            "COUNT",
+            count,
+            *wait,
+            "STREAMS",
+            *streams,
+            *(">" for _ in streams),
+        )
+        if isinstance(reply, ReplyError):
+            self._connection.repair(wire, str(reply))
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        self._queue_first = self._queue_first and bool(reply)
+        for stream, entries in (reply or {}).items():
+            hands.put(stream.decode(), entries)

@@ -1,0 +1,32 @@
+"""What the server does in one step: Lua scripts, known to it by the hash of their text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+
+#: Written to whatever state the server's memory is in: settling makes room, and must not fail for want of it.
+_ALWAYS = "#!lua flags=allow-oom\n"
+_WHILE_THERE_IS_ROOM = "#!lua\n"
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text that the server is given, and what it calls it."""
+
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """The script in `<name>.lua`, after what it shares with the others."""
+    publishes = name == "publish"
+    parts = ["keys.lua", f"{name}.lua"] if publishes else ["keys.lua", "entries.lua", f"{name}.lua"]
+    folder = files(__name__)
+    text = (_WHILE_THERE_IS_ROOM if publishes else _ALWAYS) + "\n".join(
+        folder.joinpath(part).read_text() for part in parts
+    )
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())

@@ -1,0 +1,77 @@
+-- Stands before the scripts that read and move entries. An entry is {id, {name, value, …}}.
+
+local function id_parts(id)
+  local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(sequence)
+end
+
+local function id_before(one, other)
+  local one_ms, one_sequence = id_parts(one)
+  local other_ms, other_sequence = id_parts(other)
+  if one_ms ~= other_ms then return one_ms < other_ms end
+  return one_sequence < other_sequence
+end
+
+-- The value of one field in an entry's list of names and values.
+local function field_of(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then return fields[i + 1] end
+  end
+end
+
+-- The id under which a message was first stored: it stays when the message moves.
+local function key_of(entry) return field_of(entry[2], 'dovetail-key') or entry[1] end
+
+-- The fields of an entry that moves to the group's queue, with other values of ours among them.
+local function moved(entry, attempt, lost)
+  local fields = {'dovetail-key', key_of(entry), 'dovetail-attempt', attempt, 'dovetail-lost', lost}
+  for i = 1, #entry[2], 2 do
+    local name = entry[2][i]
+    if name ~= 'dovetail-key' and name ~= 'dovetail-attempt' and name ~= 'dovetail-lost' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = entry[2][i + 1]
+    end
+  end
+  return fields
+end
+
+-- Takes an entry away from the group; nil where it is not there any more.
+local function take_out(stream, queue, group, id)
+  local entry = call('XRANGE', stream, id, id)[1]
+  call('XACK', stream, group, id)
+  if stream == queue then call('XDEL', stream, id) end
+  return entry
+end
+
+-- The same, only where it is in this consumer's hands.
+local function take_back(stream, queue, group, consumer, id)
+  local pending = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
+  if pending.err or #pending == 0 then return nil end
+  return take_out(stream, queue, group, id)
+end
+
+-- Up to about `most` events after an id, in order, of all subjects that match; the second result is the id
+-- up to which there is none left out, nil where there are no more at all.
+local function history(matching, after, most)
+  local found, bound = {}, nil
+  for _, subject in ipairs(call('SMEMBERS', P .. ':subjects')) do
+    if string.find(subject, matching) then
+      local page = call('XRANGE', events_of(subject), after, '+', 'COUNT', most)
+      for _, entry in ipairs(page) do found[#found + 1] = {entry[1], entry[2], subject} end
+      local last = #page == most and page[#page][1]
+      if last and (not bound or id_before(last, bound)) then bound = last end
+    end
+  end
+  table.sort(found, function(one, other) return id_before(one[1], other[1]) end)
+  while bound and id_before(bound, found[#found][1]) do table.remove(found) end
+  return found, bound
+end
+
+-- Bytes that events and commands take.
+local function usage()
+  local bytes = 0
+  for _, subject in ipairs(call('SMEMBERS', P .. ':subjects')) do
+    bytes = bytes + (call('MEMORY', 'USAGE', events_of(subject)) or 0)
+  end
+  return bytes
+end

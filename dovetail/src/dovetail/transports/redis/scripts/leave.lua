@@ -1,0 +1,4 @@
+-- ARGV: stream, group, consumer. Forgets a member that has nothing in its hands.
+local stream, group, consumer = unpack(ARGV)
+local pending = redis.pcall('XPENDING', stream, group, '-', '+', 1, consumer)
+if not pending.err and #pending == 0 then call('XGROUP', 'DELCONSUMER', stream, group, consumer) end

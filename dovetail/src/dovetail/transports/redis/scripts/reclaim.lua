@@ -1,0 +1,22 @@
+-- ARGV: stream, group, claimed, for how many milliseconds nobody said a word about what is delivered again, how
+-- many at most, whose it was (empty: anybody's), and ids that are left where they are.
+-- Gives how many went to the group's queue. What was delivered before ended without a word.
+local stream, group, claimed, silent, most, whose = unpack(ARGV)
+local queue = queue_of(group, claimed)
+local query = {'XPENDING', stream, group, 'IDLE', silent, '-', '+', most + #ARGV - 6}
+if whose ~= '' then query[#query + 1] = whose end
+local pending = redis.pcall(unpack(query))
+if pending.err then return 0 end
+local held, count = {}, 0
+for i = 7, #ARGV do held[ARGV[i]] = true end
+for _, one in ipairs(pending) do
+  if count < tonumber(most) and not held[one[1]] then
+    count = count + 1
+    local entry = take_out(stream, queue, group, one[1])
+    if entry then
+      local lost = (field_of(entry[2], 'dovetail-lost') or 0) + one[4]
+      call('XADD', queue, '*', unpack(moved(entry, field_of(entry[2], 'dovetail-attempt') or 1, lost)))
+    end
+  end
+end
+return count

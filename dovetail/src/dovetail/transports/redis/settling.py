@@ -1,0 +1,82 @@
+"""Acks, retries, releases and burials of what one member holds."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from dovetail.delivery import Claim
+from dovetail.errors import DovetailError
+from dovetail.letters import DeadLetter
+from dovetail.transports.redis.acks import Acks
+from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.entry import RedisDelivery
+from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.layout import queue_of
+
+log = logging.getLogger("dovetail.redis")
+
+#: Messages in one script call.
+MOST_AT_ONCE = 500
+
+
+class Settling:
+    """Each message is settled once, and stays in the member's hands until the server knows of it."""
+
+    def __init__(self, client: Client, claim: Claim, consumer: str, hands: Hands) -> None:
+        self._client = client
+        self._claim = claim
+        self.consumer = consumer
+        self._hands = hands
+        self.acks = Acks(client, claim.group, queue_of(claim.group, claim.subject))
+
+    def ack(self, deliveries: Sequence[RedisDelivery]) -> None:
+        """As Subscription.ack."""
+        for delivery in deliveries:
+            if self._hands.let_go(delivery):
+                self.acks.add(delivery.stream, delivery.id)
+
+    async def release(self, deliveries: Sequence[RedisDelivery]) -> None:
+        """As Subscription.release."""
+        try:
+            await self.deliver_again(deliveries, 0)
+        except DovetailError as error:
+            log.warning("what is released goes back when its lease ends: %s", error)
+
+    async def deliver_again(self, deliveries: Sequence[RedisDelivery], pause: float) -> None:
+        """To any member, after `pause` seconds."""
+        milliseconds = math.ceil(pause * 1000)
+        mine = self._unsettled(deliveries)
+        try:
+            for stream in self._hands.held:
+                there = [one for one in mine if one.stream == stream]
+                for first in range(0, len(there), MOST_AT_ONCE):
+                    portion = there[first : first + MOST_AT_ONCE]
+                    about = [word for one in portion for word in (one.id, one.attempt, one.lost)]
+                    await self._client.script("back", *self._place(stream), milliseconds, *about)
+        finally:
+            for one in mine:
+                self._hands.let_go(one)
+
+    async def bury(self, delivery: RedisDelivery, letter: DeadLetter) -> None:
+        """As Subscription.bury."""
+        about = msgspec.json.encode(msgspec.structs.replace(letter, body=b""))
+        for mine in self._unsettled([delivery]):
+            place = self._place(mine.stream)
+            try:
+                await self._client.script("bury", *place, mine.id, about, letter.body)
+            finally:
+                self._hands.let_go(mine)
+
+    def _unsettled(self, deliveries: Sequence[RedisDelivery]) -> list[RedisDelivery]:
+        """Those that nobody has begun to settle; from now on they are being settled."""
+        mine = [one for one in deliveries if self._hands.holds(one) and not one.settling]
+        for one in mine:
+            one.settling = True
+        return mine
+
+    def _place(self, stream: str) -> tuple[str, str, str, str]:
+        return stream, self._claim.group, self._claim.subject, self.consumer

@@ -1,0 +1,92 @@
+"""One member's share in a group."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
+
+from dovetail.delivery import Claim, Delivery
+from dovetail.errors import DovetailError
+from dovetail.letters import DeadLetter
+from dovetail.transports.redis.client import COMMAND_SECONDS, Client
+from dovetail.transports.redis.entry import RedisDelivery
+from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.keeper import Keeper
+from dovetail.transports.redis.reader import Reader
+from dovetail.transports.redis.settling import Settling
+
+log = logging.getLogger("dovetail.redis")
+
+
+class RedisSubscription:
+    """As dovetail.transport.Subscription says.
+
+    `connection` is for reading only. `streams` begin with the group's own queue. `restore` makes group and
+    streams again where they are gone.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        connection: Client,
+        claim: Claim,
+        streams: Sequence[str],
+        restore: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._connection = connection
+        self._member = claim.group, secrets.token_hex(8)
+        self._hands = Hands(claim.subject, streams, claim.prefetch)
+        self._settling = Settling(client, claim, self._member[1], self._hands)
+        self._keeper = Keeper(client, claim, self._hands, self._settling, self.release)
+        self._reader = Reader(connection, self._hands, self._member, self._keeper.recover, restore)
+
+    async def fetch(self, most: int) -> Sequence[Delivery]:
+        """As Subscription.fetch."""
+        if excess := self._hands.excess():
+            await self._settling.release(excess)
+        return await self._hands.take(most)
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.ack."""
+        self._settling.ack(cast(Sequence[RedisDelivery], deliveries))
+
+    async def retry(self, delivery: Delivery, pause: float) -> None:
+        """As Subscription.retry."""
+        mine = cast(RedisDelivery, delivery)
+        mine.attempt += 1
+        await self._settling.deliver_again([mine], pause)
+        self._keeper.is_due_in(pause)
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.release."""
+        if deliveries and not self._hands.stopped and self._hands.rest():
+            # Or what we give back would come to us at once.
+            await self._reader.interrupt(self._client)
+        await self._settling.release(cast(Sequence[RedisDelivery], deliveries))
+
+    async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
+        """As Subscription.bury."""
+        await self._settling.bury(cast(RedisDelivery, delivery), letter)
+
+    async def stop(self) -> None:
+        """As Subscription.stop."""
+        self._hands.stop()
+        await self._reader.stop(self._client)
+        await self._settling.release(self._hands.unfetched())
+
+    async def close(self) -> None:
+        """As Subscription.close."""
+        if not self._hands.stopped:
+            await self.stop()
+        await self._keeper.stop()
+        await self._connection.close()
+        await self._settling.acks.arrived(COMMAND_SECONDS)
+        self._hands.clear()
+        for stream in self._hands.held if self._client.connected else ():
+            try:
+                await self._client.script("leave", stream, *self._member)
+            except DovetailError as error:
+                log.debug("the member is forgotten later: %s", error)

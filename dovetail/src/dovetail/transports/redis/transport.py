@@ -1,0 +1,164 @@
+"""Redis as a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+
+from dovetail.delivery import Claim, Outgoing
+from dovetail.envelope import Received
+from dovetail.errors import CommandClaimed, ConfigurationError, DovetailError
+from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.options import QueueOptions
+from dovetail.status import QueueStatus
+from dovetail.subjects import is_pattern
+from dovetail.transport import Answerer, Subscription
+from dovetail.transports.redis.address import Address
+from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.layout import events_of, lua_pattern_of, queue_of
+from dovetail.transports.redis.letterbox import Letterbox
+from dovetail.transports.redis.live import Live
+from dovetail.transports.redis.overview import Overview, server_info
+from dovetail.transports.redis.publisher import Publisher, check_size
+from dovetail.transports.redis.pubsub import PubSub
+from dovetail.transports.redis.subscription import RedisSubscription
+from dovetail.transports.redis.trim import trim
+
+log = logging.getLogger("dovetail.redis")
+
+TRIM_SECONDS = 60
+
+
+class RedisTransport:
+    """As dovetail.transport.Transport says."""
+
+    def __init__(self, address: Address, options: QueueOptions) -> None:
+        self._address = address
+        self._options = options
+        self._client = Client(address, options)
+        self._pubsub = PubSub(address, options)
+        self._live = Live(self._client, self._pubsub, options.source)
+        self._publisher = Publisher(self._client, options.limit_bytes)
+        self._letterbox = Letterbox(self._client)
+        self._overview = Overview(self._client, options.limit_bytes)
+        self._trimmer: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """As Transport.connected."""
+        return self._client.connected
+
+    async def open(self) -> None:
+        """As Transport.open."""
+        await self._client.open()
+        try:
+            await self._check_settings()
+        except BaseException:
+            await self._client.close()
+            raise
+
+    async def _check_settings(self) -> None:
+        """Settings of the server that take promises away are said, or refused."""
+        info = await server_info(self._client, "memory", "persistence")
+        policy = info.get("maxmemory_policy", "noeviction")
+        shown, setting = self._address.shown, self._options.setting
+        if policy.startswith("allkeys") and info.get("maxmemory", "0") != "0":
+            raise ConfigurationError(
+                f"the queue at {shown} ({setting}) throws messages away when its memory is full: set its "
+                f"maxmemory-policy to noeviction, it is {policy}",
+                setting=setting,
+            )
+        if info.get("aof_enabled") == "0":
+            log.warning(
+                "the queue at %s has no append-only file: a restart loses messages; set appendonly to yes",
+                shown,
+            )
+
+    async def close(self) -> None:
+        """As Transport.close."""
+        if self._trimmer is not None:
+            self._trimmer.cancel()
+            await asyncio.wait([self._trimmer])
+        await self._pubsub.close()
+        await self._client.close()
+
+    async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """As Transport.publish."""
+        await self._publisher.publish(messages, timeout)
+
+    async def broadcast(self, subject: str, body: bytes) -> None:
+        """As Transport.broadcast."""
+        check_size(len(body))
+        deadline = asyncio.get_running_loop().time() + self._options.timeout
+        await self._client.run("PUBLISH", subject, body, deadline=deadline, repeat=False)
+
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+        """As Transport.listen."""
+        return self._live.listen(pattern)
+
+    async def claim(self, claim: Claim) -> Subscription:
+        """As Transport.claim."""
+        await self._found(claim, claim.start)
+        if self._trimmer is None:
+            self._trimmer = asyncio.create_task(self._trim())
+        streams = [queue_of(claim.group, claim.subject)]
+        if claim.kind == "event" and not is_pattern(claim.subject):
+            streams.append(events_of(claim.subject))
+
+        async def restore() -> None:
+            await self._found(claim, "first")  # all that is there came after the group was gone
+
+        connection = Client(self._address, self._options, quiet=True)
+        connection.start()
+        return RedisSubscription(self._client, connection, claim, streams, restore)
+
+    async def _found(self, claim: Claim, start: Literal["first", "new"]) -> None:
+        result, pattern = b"more", lua_pattern_of(claim.subject)
+        what = claim.group, claim.subject, claim.kind, start, pattern
+        while result == b"more":
+            result = await self._client.script("claim", *what)
+        if result != b"ok":
+            raise CommandClaimed(claim.subject, result.decode())
+
+    async def serve(
+        self, subject: str, group: str | None, answer: Answerer
+    ) -> Callable[[], Awaitable[None]]:
+        """As Transport.serve."""
+        return await self._live.serve(subject, group, answer)
+
+    def request(
+        self, subject: str, body: bytes, timeout: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """As Transport.request."""
+        return self._live.request(subject, body, timeout)
+
+    async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
+        """As Transport.dead_letters."""
+        return await self._letterbox.find(wanted)
+
+    async def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """As Transport.replay."""
+        await self._letterbox.replay(letter, body)
+
+    async def drop(self, letter: DeadLetter) -> None:
+        """As Transport.drop."""
+        await self._letterbox.drop(letter)
+
+    async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
+        """As Transport.waiting."""
+        return await self._overview.waiting(subject, group, most)
+
+    async def status(self) -> QueueStatus:
+        """As Transport.status."""
+        return await self._overview.status()
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM_SECONDS)
+            try:
+                await trim(self._client, self._options)
+            except DovetailError as error:
+                log.warning("the history could not be trimmed, trying again in a minute: %s", error)

@@ -1,0 +1,30 @@
+"""Trims the history of events: only below what every group has handled, and then by age."""
+
+from __future__ import annotations
+
+from dovetail.options import QueueOptions
+from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.layout import TAG
+from dovetail.transports.redis.overview import server_info
+
+#: Above this share of the store's limit, what every group has handled goes whatever its age.
+CROWDED = 0.8
+#: A member that said nothing for so long is gone.
+GONE_MILLISECONDS = 3_600_000
+_SUBJECTS_AT_ONCE = 50
+
+
+async def trim(client: Client, options: QueueOptions) -> None:
+    """Drop what nobody is to handle any more, and forget members that are gone."""
+    keep = 0 if await _is_crowded(client, options) else int(options.keep.total_seconds() * 1000)
+    subjects = list(await client.run("SMEMBERS", f"{TAG}:subjects"))
+    for first in range(0, len(subjects), _SUBJECTS_AT_ONCE):
+        await client.script("trim", keep, *subjects[first : first + _SUBJECTS_AT_ONCE])
+    await client.script("tidy", GONE_MILLISECONDS)
+
+
+async def _is_crowded(client: Client, options: QueueOptions) -> bool:
+    stored = int(await client.run("GET", f"{TAG}:bytes") or 0)
+    memory = await server_info(client, "memory")
+    used, most = int(memory["used_memory"]), int(memory["maxmemory"])
+    return 0 < (options.limit_bytes or 0) * CROWDED < stored or 0 < most * CROWDED < used

@@ -1,0 +1,29 @@
+"""Redis, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from dovetail.testing import Features, TransportConformance
+from dovetail.testing.servers import RedisServer
+from dovetail.transports.redis import transport
+
+
+class TestRedis(TransportConformance):
+    features = Features()
+
+    @pytest.fixture
+    def address(self, redis_server: RedisServer) -> str:
+        return redis_server.url
+
+    @pytest_asyncio.fixture
+    async def own_address(
+        self,
+        new_redis_server: Callable[..., Awaitable[RedisServer]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> str:
+        monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+        return (await new_redis_server()).url
