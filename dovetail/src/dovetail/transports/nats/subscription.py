@@ -16,6 +16,7 @@ from dovetail.letters import DeadLetter
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.attempts import Attempts, Count
 from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.delivered import NO_COUNT, NatsDelivery, has_fields, stored_at
 from dovetail.transports.nats.headers import parse_headers
 
 log = logging.getLogger("dovetail.nats")
@@ -34,22 +35,6 @@ WINDOW_SECONDS = 0.5
 SLOW_SECONDS = 1.0
 RESTORE_SECONDS = 0.5
 _REPLAYED = layout.REPLAY.encode() + b"."
-
-
-class NatsDelivery(Delivery):
-    """Known by its sequence in the stream; settled by publishing to its reply subject."""
-
-    __slots__ = ("arrived", "count", "reply", "sequence")
-
-    sequence: bytes
-    reply: bytes
-    arrived: float
-    count: Count
-
-    @property
-    def key(self) -> str:
-        """The sequence in the stream, and when it was stored: a stream made anew begins again at 1."""
-        return f"{self.sequence.decode()}-{_stored_at(self.reply).decode()}"
 
 
 class NatsSubscription:
@@ -246,7 +231,7 @@ class NatsSubscription:
         # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…, or two more words before the stream.
         deliveries, sequence = words[4:6] if len(words) == 9 else words[6:8]
         held = self._held.get(sequence)
-        if held is not None and _stored_at(held.reply) == _stored_at(reply):
+        if held is not None and stored_at(held.reply) == stored_at(reply):
             # Its lease ended while we hold it: the later delivery is the one to be acked.
             held.reply = reply
             return
@@ -255,12 +240,12 @@ class NatsSubscription:
                 self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
                 return
             subject = subject[len(self._replays) :]
-        fields = parse_headers(headers) if headers and _has_fields(headers) else None
+        fields = parse_headers(headers) if headers and has_fields(headers) else None
         # Other clients may use any bytes.
         delivery = NatsDelivery(subject.decode(errors="replace"), payload, fields)
         delivery.sequence, delivery.reply = sequence, reply
         delivery.arrived = self._heard = self._loop.time()
-        delivery.count = _NOTHING
+        delivery.count = NO_COUNT
         self._held[sequence] = delivery
         self._held_bytes += len(payload)
         self._came += 1
@@ -386,17 +371,3 @@ class NatsSubscription:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-_NOTHING = Count()
-
-
-def _stored_at(reply: bytes) -> bytes:
-    """When the message was stored, from its reply subject."""
-    words = reply.split(b".")
-    return words[7] if len(words) == 9 else words[9]
-
-
-def _has_fields(headers: bytes) -> bool:
-    """Whether the block holds more than the message's id, which we do not need."""
-    return headers.count(b"\r\n") > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")

@@ -1,0 +1,36 @@
+"""A message as JetStream delivers it."""
+
+from __future__ import annotations
+
+from dovetail.delivery import Delivery
+from dovetail.transports.nats.attempts import Count
+
+#: Of a message that comes for the first time.
+NO_COUNT = Count()
+
+
+class NatsDelivery(Delivery):
+    """Known by its sequence in the stream; settled by publishing to its reply subject."""
+
+    __slots__ = ("arrived", "count", "reply", "sequence")
+
+    sequence: bytes
+    reply: bytes
+    arrived: float
+    count: Count
+
+    @property
+    def key(self) -> str:
+        """The sequence in the stream, and when it was stored: a stream made anew begins again at 1."""
+        return f"{self.sequence.decode()}-{stored_at(self.reply).decode()}"
+
+
+def stored_at(reply: bytes) -> bytes:
+    """When the message was stored, from its reply subject."""
+    words = reply.split(b".")
+    return words[7] if len(words) == 9 else words[9]
+
+
+def has_fields(headers: bytes) -> bool:
+    """Whether the block holds more than the message's id, which we do not need."""
+    return headers.count(b"\r\n") > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")
