@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -135,10 +136,12 @@ class Application:
         return process
 
     async def up(self, *words: str) -> Process:
-        """`todo up …`, once the page answers (where it is among what is started)."""
+        """`todo up …`, once the page and the API answer (where they are among what is started)."""
         process = await self.start("todo", "up", *words)
-        if not words or "web" in " ".join(words) or "--only" not in words:
-            await self.until(lambda: self.answers(self.web_url + "/health"))
+        started = " ".join(words) if "--only" in words else "web,api"
+        for name, url in (("web", self.web_url), ("api", self.api_url)):
+            if name in started:
+                await self.until(partial(self.answers, f"{url}/health"))
         return process
 
     async def answers(self, url: str) -> bool:

@@ -18,7 +18,6 @@ async def test_sigterm_under_load_loses_and_repeats_nothing(tmp_path: Path) -> N
     settings = {"SAVE_HANDLER__BATCH": "5", "SAVE_HANDLER__DELAY": "0.01"}
     async with Application(tmp_path, **settings) as app:
         await app.up("--without", "save-handler")
-        await app.until(lambda: app.answers(app.api_url + "/health"))
         handlers = [await app.start("todo", "run", "save-handler")]
         await handlers[0].line("save-handler listens on events.todo.newitem")
         load = asyncio.create_task(_load(app))
