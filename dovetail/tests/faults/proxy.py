@@ -6,13 +6,13 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers import Server
 
 
 class Proxy:
     """An async context manager; `url` is the server's address through it."""
 
-    def __init__(self, server: NatsServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._listener: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -24,7 +24,8 @@ class Proxy:
     @property
     def url(self) -> str:
         assert self._listener is not None
-        return f"nats://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+        scheme = self._server.url.partition("://")[0]
+        return f"{scheme}://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._connected, "127.0.0.1", 0)

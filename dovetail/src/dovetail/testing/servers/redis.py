@@ -50,6 +50,7 @@ class RedisServer(Server):
             "dir": str(self.folder),
             "appendonly": "yes" if self.appendonly else "no",
             "save": "",
+            "shutdown-timeout": "0",  # for replicas that lag
         }
         if self.certificate:
             own |= {

@@ -209,6 +209,9 @@ class Client:
             ) from error
         except ConnectionLost as error:
             raise NotNow(str(error)) from error
+        except TimeoutError as error:
+            hint = "; does it speak TLS? rediss:// does" if tls else ""
+            raise NotNow(f"no answer within {CONNECT_SECONDS:g} s{hint}") from error
         self._wire = wire
         self._connected.set()
         for callback in self.on_connected:

@@ -69,7 +69,11 @@ class Live:
         check_size(len(body))
         deadline = asyncio.get_running_loop().time() + timeout
         mailbox: Mailbox[bytes] = Mailbox(subject)
-        await self._hear_answers()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._hear_answers()
+        except TimeoutError as error:
+            raise self._client.unavailable() from error
         number = b"%d" % next(self._numbers)
         question = b"%s %s\n%s" % (self._own_channel.encode(), number, body)
 

@@ -1,0 +1,182 @@
+"""The connection to Redis is cut, or swallows what it carries, while the server lives."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from dovetail import NoAnswer, QueueUnavailable, Worker, connect
+from dovetail.embedded.ports import free_port
+from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.servers import RedisServer
+from dovetail.transports.redis import client
+
+from .load import Load
+from .proxy import Proxy
+from .redis_cli import redis_cli
+from .test_connections import (
+    _back,
+    _lost,
+    _refused,
+    test_black_hole_is_noticed_and_left,
+    test_cut_again_and_again,
+    test_handled_while_the_queue_is_away_is_acked_or_comes_again,
+    test_requests_survive_a_cut,
+    test_says_that_it_lost_and_regained_the_connection,
+)
+
+__all__ = [
+    "test_black_hole_is_noticed_and_left",
+    "test_cut_again_and_again",
+    "test_handled_while_the_queue_is_away_is_acked_or_comes_again",
+    "test_requests_survive_a_cut",
+    "test_says_that_it_lost_and_regained_the_connection",
+]
+
+NewServer = Callable[..., Awaitable[RedisServer]]
+pytestmark = pytest.mark.faults
+
+
+@pytest_asyncio.fixture
+async def proxy(redis_server: RedisServer) -> AsyncIterator[Proxy]:
+    async with Proxy(redis_server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed after half a second rather than after five."""
+    monkeypatch.setattr(client, "PING_SECONDS", 0.5)
+
+
+async def test_unconfirmed_message_published_again_is_one(
+    proxy: Proxy, redis_server: RedisServer
+) -> None:
+    """The server took it, but the confirmation was lost: the worst moment."""
+    event, seen = numbered(), Seen[Numbered]()
+    async with connect(redis_server.url) as queue, connect(proxy.url, timeout=0.5) as publisher:
+        await publisher.publish(event(0))
+        async with listening(queue, event) as heard:
+            proxy.swallow_answers = True
+            with pytest.raises(QueueUnavailable, match="under the same id is harmless") as caught:
+                await publisher.publish(event(1))
+            await heard.has(1)  # it did arrive
+            proxy.swallow_answers = False
+            proxy.cut()
+            assert caught.value.id is not None
+            await publisher.publish(event(1), id=caught.value.id)
+        async with Worker(queue, [group := recording(event, seen)]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [0, 1]
+
+
+async def test_frozen_server_is_waited_for(new_redis_server: NewServer, impatient: None) -> None:
+    server, load = await new_redis_server(), Load()
+    async with connect(server.url, timeout=0.5) as queue:
+        async with Worker(queue, [load.group]):
+            await load.publish(queue, range(100))
+            server.pause()
+            publishing = asyncio.create_task(load.publish(queue, range(100, 200)))
+            await until(lambda: _refused(load), "publishing was refused")
+            await until(lambda: _lost(queue), "the silence was noticed")
+            server.resume()
+            await publishing
+            await all_handled(queue, load.group.name)
+        load.check(200)
+
+
+async def test_publishing_is_refused_in_time(proxy: Proxy) -> None:
+    event = numbered()
+    async with connect(proxy.url, timeout=0.4) as queue:
+        await queue.publish(event(0))
+        proxy.black_hole(on=True)
+        for durable in (True, True, False):
+            started = time.monotonic()
+            with pytest.raises(QueueUnavailable, match="did not answer in time"):
+                await queue.publish(event(1), durable=durable)
+            assert time.monotonic() - started < 1.5
+
+
+async def test_server_is_down(new_redis_server: NewServer) -> None:
+    event, seen, server = numbered(), Seen[Numbered](), await new_redis_server()
+    async with connect(server.url, timeout=0.4) as queue:
+        await queue.publish(event(0))
+        await server.kill()
+        ids = [fresh("id") for _ in range(3)]
+        for number, event_id in enumerate(ids):
+            started = time.monotonic()
+            with pytest.raises(QueueUnavailable, match="cannot be reached") as caught:
+                await queue.publish(event(number + 1), id=event_id)
+            assert caught.value.id == event_id
+            assert time.monotonic() - started < 1.5
+        with pytest.raises(QueueUnavailable, match="cannot be reached"):
+            await queue.publish(event(9), durable=False)
+        with pytest.raises((QueueUnavailable, NoAnswer)):
+            await queue.request(question()(), timeout=0.3)
+        assert not queue.connected
+
+        await server.start()
+        await until(lambda: _back(queue), "the connection is back")
+        for number, event_id in enumerate(ids):
+            await queue.publish(event(number + 1), id=event_id)
+        async with Worker(queue, [group := recording(event, seen)]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [0, 1, 2, 3]
+
+
+async def test_worker_stops_in_time_while_the_server_is_down(new_redis_server: NewServer) -> None:
+    server, load = await new_redis_server(), Load()
+    async with connect(server.url, timeout=1) as queue:
+        await load.publish(queue, range(100))
+        async with Worker(queue, [load.group], drain=4):
+            await load.handled.has(1)
+            await server.kill()
+            stopping = time.monotonic()
+        assert time.monotonic() - stopping < 6
+
+
+async def test_the_master_is_found_among_several_hosts(
+    redis_server: RedisServer, new_redis_server: NewServer
+) -> None:
+    """One does not run, one is a replica of the master."""
+    address = f"{redis_server.host} {redis_server.port}"
+    replica = await new_redis_server(settings={"replicaof": address})
+    hosts = [free_port(), replica.port, redis_server.port]
+    event = numbered()
+    for number in range(6):  # in random order each time
+        url = "redis://" + ",".join(f"127.0.0.1:{port}" for port in hosts)
+        async with connect(url) as queue, listening(queue, event) as heard:
+            await queue.publish(event(number))
+            await heard.has(1)
+    with pytest.raises(QueueUnavailable, match="it is a replica"):
+        await connect(replica.url, patience=0.2).__aenter__()
+
+
+async def test_master_that_becomes_a_replica_is_left(new_redis_server: NewServer) -> None:
+    """A fail-over: publishing waits, and goes on at the other one."""
+    first, second = await new_redis_server(), await new_redis_server()
+    load = Load()
+    url = f"{first.url},127.0.0.1:{second.port}"
+    await redis_cli(second, "REPLICAOF", first.host, str(first.port))
+    await until(lambda: _follows(second), "the replica has caught up")
+    async with connect(url) as queue, Worker(queue, [load.group]):
+        await load.publish(queue, range(300))
+        await load.handled.has(300)
+        assert await redis_cli(first, "WAIT", "1", "5000") == "1"
+        await redis_cli(second, "REPLICAOF", "NO", "ONE")
+        await redis_cli(first, "REPLICAOF", second.host, str(second.port))
+        await load.publish(queue, range(300, 600))
+        await load.handled.has(600)
+        await all_handled(queue, load.group.name)
+    load.check(600)
+
+
+async def _follows(server: RedisServer) -> bool:
+    return "master_link_status:up" in await redis_cli(server, "INFO", "replication")

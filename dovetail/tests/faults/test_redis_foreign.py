@@ -1,0 +1,211 @@
+"""Other clients of the same Redis, above all redis-cli; operators who change what is ours; a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from dovetail import Backoff, Group, MessageQueue, Worker, connect
+from dovetail.embedded.ports import free_port
+from dovetail.envelope import encode
+from dovetail.testing.conformance.asking import answering
+from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.names import (
+    Numbered,
+    fresh,
+    fresh_subject,
+    numbered,
+    numbers,
+    question,
+)
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.servers import RedisServer
+from dovetail.transports.redis.layout import events_of, queue_of
+
+from .load import Load
+from .redis_cli import printing, redis_cli
+from .test_connections import _answers
+
+NewServer = Callable[..., Awaitable[RedisServer]]
+pytestmark = pytest.mark.faults
+
+
+@pytest_asyncio.fixture
+async def queue(redis_server: RedisServer) -> AsyncIterator[MessageQueue]:
+    async with connect(redis_server.url) as queue:
+        yield queue
+
+
+async def test_redis_cli_hears_live_and_durable_events(
+    queue: MessageQueue, redis_server: RedisServer
+) -> None:
+    subject = fresh_subject()
+    async with printing(redis_server, "SUBSCRIBE", subject) as lines, asyncio.timeout(20):
+        while await lines.readline() != b"1\n":  # it listens
+            pass
+        await queue.publish_raw(subject, b"ping", durable=False)
+        await queue.publish(numbered(subject)(7))
+        assert [(await lines.readline()).strip() for _ in range(3)][2] == b"ping"
+        event = json.loads([(await lines.readline()).strip() for _ in range(3)][2])
+    assert (event["specversion"], event["type"], event["data"]["number"]) == ("1.0", subject, 7)
+
+
+async def test_we_hear_redis_cli(queue: MessageQueue, redis_server: RedisServer) -> None:
+    subject = fresh_subject()
+    async with listening(queue, subject) as heard:
+        assert await redis_cli(redis_server, "PUBLISH", subject, "ping") == "1"
+        [message] = await heard.has(1)
+    assert (message.subject, message.data, message.id) == (subject, b"ping", None)
+
+
+async def test_redis_cli_reads_what_is_stored(
+    queue: MessageQueue, redis_server: RedisServer
+) -> None:
+    event = numbered()
+    await queue.publish(event(7))
+    lines = (await redis_cli(redis_server, "XRANGE", events_of(event.__subject__), "-", "+")).split(
+        "\n"
+    )
+    assert lines[1] == "body"
+    assert json.loads(lines[2])["data"] == {"number": 7, "text": ""}
+
+
+async def test_redis_cli_adds_structured_events(
+    queue: MessageQueue, redis_server: RedisServer
+) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    body = encode({"number": 5}, id="7", source="/elsewhere", type="x")
+    stream = events_of(event.__subject__)
+    await redis_cli(redis_server, "XADD", stream, "*", "body", stdin=body)
+    async with Worker(queue, [recording(event, seen)]):
+        await redis_cli(redis_server, "XADD", stream, "*", "body", stdin=body)
+        assert numbers(await seen.has(2)) == [5, 5]
+
+
+async def test_redis_cli_adds_events_in_binary_mode(
+    queue: MessageQueue, redis_server: RedisServer
+) -> None:
+    event, attempts = numbered(), Seen[tuple[int, str]]()
+    group = Group(fresh("group"), retry=Backoff(first=0.05))
+
+    @group.on(event)
+    async def fail_once(message: Numbered) -> None:
+        attempts.add((message.number, message.text))
+        if len(attempts) == 1:
+            raise ValueError("no")
+
+    fields = {
+        "ce-specversion": "1.0",
+        "ce-id": "7",
+        "ce-source": "/elsewhere",
+        "ce-type": "x",
+        "body": '{"number": 5, "text": "é"}',
+    }
+    words = [word for field in fields.items() for word in field]
+    async with Worker(queue, [group]):
+        await redis_cli(redis_server, "XADD", events_of(event.__subject__), "*", *words)
+        assert await attempts.has(2) == [(5, "é"), (5, "é")]  # the headers are still there
+        await all_handled(queue, group.name)
+
+
+async def test_fields_that_are_no_message(queue: MessageQueue, redis_server: RedisServer) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    stream = events_of(event.__subject__)
+    async with Worker(queue, [group := recording(event, seen)]):
+        await redis_cli(redis_server, "XADD", stream, "*", "temperature", "21")
+        await redis_cli(redis_server, "XADD", stream, "*", "a", "1", "b", "2")
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+    assert numbers(seen.items) == [1]
+    letters = await queue.dead_letters.list(group=group.name)
+    assert [letter.headers for letter in letters] == [{"a": "1", "b": "2"}, {"temperature": "21"}]
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "SCRIPT"])
+async def test_flushed_under_a_running_worker(new_redis_server: NewServer, command: str) -> None:
+    """What was stored is gone; everything published since is handled."""
+    server, load, kind = await new_redis_server(), Load(), question()
+    words = {"FLUSHALL": ("FLUSHALL",), "SCRIPT": ("SCRIPT", "FLUSH")}[command]
+    async with (
+        connect(server.url) as queue,
+        connect(server.url) as publisher,
+        Worker(queue, [load.group, answering(kind)]),
+    ):
+        for first in range(0, 300, 100):
+            await load.publish(publisher, range(first, first + 100))
+            await all_handled(queue, load.group.name)
+            await redis_cli(server, *words)
+        await load.publish(publisher, range(300, 400))
+        await load.handled.has(400)
+        await all_handled(queue, load.group.name)
+        await until(lambda: _answers(publisher, kind(1)), "requests are answered again")
+    load.check(400)
+
+
+async def test_group_deleted_under_a_running_worker(new_redis_server: NewServer) -> None:
+    server, event, seen = await new_redis_server(), numbered(), Seen[Numbered]()
+    async with connect(server.url) as queue, Worker(queue, [group := recording(event, seen)]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+        streams = [events_of(event.__subject__), queue_of(group.name, event.__subject__)]
+        await redis_cli(server, "XGROUP", "DESTROY", streams[0], group.name)
+        await queue.publish(event(2))
+        await until(lambda: _has(seen, 2), "the worker goes on")
+        await redis_cli(server, "DEL", *streams)
+        await queue.publish(event(3))
+        await until(lambda: _has(seen, 3), "the worker goes on")
+        await all_handled(queue, group.name)
+
+
+async def test_member_that_left_is_forgotten(redis_server: RedisServer) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with connect(redis_server.url) as queue, Worker(queue, [group := recording(event, seen)]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+    stream = events_of(event.__subject__)
+    assert await redis_cli(redis_server, "XINFO", "CONSUMERS", stream, group.name) == ""
+
+
+async def test_cluster(new_redis_server: NewServer) -> None:
+    """All keys lie on one node, whichever is named; requests and live events work from both."""
+    one, other = await _cluster(new_redis_server)
+    load, kind, event = Load(), question(), numbered()
+    async with (
+        connect(one.url) as queue,
+        connect(other.url) as publisher,
+        Worker(queue, [load.group, answering(kind)]),
+        listening(publisher, event) as heard,
+    ):
+        await load.publish(publisher, range(500))
+        await all_handled(queue, load.group.name)
+        assert await publisher.request(kind(1)) == "answer 1"
+        await queue.publish(event(1), durable=False)
+        await heard.has(1)
+    load.check(500)
+    sizes = [int(await redis_cli(server, "DBSIZE")) for server in (one, other)]
+    assert min(sizes) == 0 < max(sizes)
+
+
+async def _cluster(new_redis_server: NewServer) -> tuple[RedisServer, RedisServer]:
+    common = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
+    buses = [str(free_port()) for _ in range(2)]  # where the nodes talk to each other
+    one, other = [await new_redis_server(settings={**common, "cluster-port": bus}) for bus in buses]
+    await redis_cli(one, "CLUSTER", "ADDSLOTSRANGE", "0", "8191")
+    await redis_cli(other, "CLUSTER", "ADDSLOTSRANGE", "8192", "16383")
+    await redis_cli(one, "CLUSTER", "MEET", other.host, str(other.port), buses[1])
+
+    async def agreed() -> bool:
+        states = [await redis_cli(server, "CLUSTER", "INFO") for server in (one, other)]
+        return all("cluster_state:ok" in state for state in states)
+
+    await until(agreed, "the nodes know each other")
+    return one, other
+
+
+async def _has(seen: Seen[Numbered], number: int) -> bool:
+    return number in numbers(seen.items)

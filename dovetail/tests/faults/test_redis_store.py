@@ -1,0 +1,322 @@
+"""Redis's memory is full; what may be trimmed of the history; delays in great number."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+import pytest_asyncio
+
+from dovetail import Backoff, Context, Group, MessageQueue, QueueFull, Received, Worker, connect
+from dovetail.options import QueueOptions
+from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.servers import RedisServer
+from dovetail.transports.redis import transport
+from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.transport import RedisTransport
+from dovetail.transports.redis.trim import trim
+
+from .redis_cli import redis_cli
+
+NewServer = Callable[..., Awaitable[RedisServer]]
+pytestmark = pytest.mark.faults
+DAY = timedelta(days=1)
+
+
+@pytest_asyncio.fixture
+async def server(new_redis_server: NewServer) -> RedisServer:
+    return await new_redis_server()
+
+
+@pytest_asyncio.fixture
+async def queue(server: RedisServer) -> AsyncIterator[MessageQueue]:
+    async with connect(server.url) as queue:
+        yield queue
+
+
+# Full
+
+
+async def test_memory_is_full(new_redis_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost, retries and dead letters go on, and publishing too as soon as there is room."""
+    monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+    server = await new_redis_server(settings={"maxmemory": "8mb"})
+    event, accepted, tried = numbered(), list[int](), Seen[tuple[int, int]]()
+    group = Group(fresh("group"), retry=Backoff(first=0.05, tries=2))
+
+    @group.on(event)
+    async def handle(message: Numbered, context: Context) -> None:
+        tried.add((message.number, context.attempt))
+        if message.number % 100 == 0:
+            raise ValueError("no")
+
+    async with connect(server.url, keep=timedelta(0)) as queue:
+
+        async def fill() -> None:
+            for number in range(100_000):
+                await queue.publish(event(number, "x" * 10_000), id=f"id-{number}")
+                accepted.append(number)
+
+        with pytest.raises(QueueFull, match="nothing was accepted") as caught:
+            await fill()
+        refused = len(accepted)
+        assert caught.value.id == f"id-{refused}"
+        assert refused > 200
+        async with Worker(queue, [group]):
+            await until(partial(_accepts, queue, event(refused)), "there is room")
+            await all_handled(queue, group.name)
+        letters = await queue.dead_letters.list(group=group.name)
+    assert {number for number, _ in tried.items} == {*accepted, refused}
+    assert len(letters) == sum(number % 100 == 0 for number in (*accepted, refused))
+    assert {letter.attempts for letter in letters} == {2}
+
+
+async def test_status_says_how_much_room_there_is(new_redis_server: NewServer) -> None:
+    server = await new_redis_server(settings={"maxmemory": "50mb"})
+    async with connect(server.url) as queue:
+        assert (await queue.status()).limit_bytes == 50 * 1024 * 1024
+    async with connect(server.url, limit_bytes=1_000_000) as queue:
+        assert (await queue.status()).limit_bytes == 1_000_000
+
+
+async def _accepts(queue: MessageQueue, event: Numbered) -> bool:
+    try:
+        await queue.publish(event)
+    except QueueFull:
+        return False
+    return True
+
+
+# Trimming
+
+
+async def trim_now(queue: MessageQueue, keep: timedelta = timedelta(0)) -> int:
+    """Trim as the worker does once a minute; returns how many messages are left."""
+    assert isinstance(queue.transport, RedisTransport)
+    client = queue.transport._client
+    published = await _milliseconds(client)
+    while await _milliseconds(client) == published:  # the server's clock cannot tell them apart
+        pass
+    await trim(client, QueueOptions(keep=keep))
+    return (await queue.status()).messages
+
+
+async def _milliseconds(client: Client) -> int:
+    seconds, micros = await client.run("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def test_without_any_group_nothing_goes(queue: MessageQueue) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    await queue.publish_many([event(number) for number in range(10)])
+    assert await trim_now(queue) == 10
+    async with Worker(queue, [recording(event, seen)]):
+        assert numbers(await seen.has(10)) == list(range(10))
+
+
+async def test_what_one_group_has_yet_to_handle_stays(queue: MessageQueue) -> None:
+    event, quick, slow = numbered(), Seen[Numbered](), Seen[Numbered]()
+    behind = recording(event, slow)
+    async with Worker(queue, [behind]):
+        pass
+    async with Worker(queue, [ahead := recording(event, quick)]):
+        await queue.publish_many([event(number) for number in range(20)])
+        await all_handled(queue, ahead.name)
+        assert await trim_now(queue) == 20
+    async with Worker(queue, [behind]):
+        await all_handled(queue, behind.name)
+    assert numbers(slow.items) == list(range(20))
+    assert await trim_now(queue) == 0
+
+
+async def test_what_is_in_hand_stays_and_what_waits_for_its_next_attempt_lives_on(
+    queue: MessageQueue,
+) -> None:
+    event, calls, go_on = numbered(), Seen[Numbered](), asyncio.Event()
+    group = Group(fresh("group"), retry=Backoff(first=60, most=60), concurrency=2)
+
+    @group.on(event)
+    async def handle(message: Numbered) -> None:
+        calls.add(message)
+        if message.number == 3:
+            raise ValueError("later")
+        if message.number == 5:
+            await go_on.wait()
+
+    async with Worker(queue, [group]):
+        await queue.publish_many([event(number) for number in range(10)])
+        await calls.has(10)
+        left = await trim_now(queue)
+        go_on.set()
+    assert left == 5  # from the one in hand on
+    await trim_now(queue)
+    assert [one.data["number"] for one in await queue.waiting(event, group.name)] == [3]
+    [row] = (await queue.status()).groups
+    assert (row.waiting, row.in_hand) == (0, 1)
+    assert row.oldest is not None
+
+
+async def test_groups_by_pattern_have_their_copies(queue: MessageQueue) -> None:
+    top, seen = fresh_subject(), Seen[str]()
+    group = Group(fresh("group"))
+
+    @group.on(f"{top}.>")
+    async def take(message: Received) -> None:
+        seen.add(message.subject)
+
+    async with Worker(queue, [group]):
+        pass
+    await queue.publish(numbered(f"{top}.a")(1))
+    assert await trim_now(queue) == 0
+    assert [one.subject for one in await queue.waiting(f"{top}.>", group.name)] == [f"{top}.a"]
+    async with Worker(queue, [group]):
+        await all_handled(queue, group.name)
+    assert seen.items == [f"{top}.a"]
+
+
+async def test_what_is_young_stays_for_groups_to_come(queue: MessageQueue) -> None:
+    event, seen, later = numbered(), Seen[Numbered](), Seen[Numbered]()
+    async with Worker(queue, [group := recording(event, seen)]):
+        await queue.publish_many([event(number) for number in range(10)])
+        await all_handled(queue, group.name)
+    assert await trim_now(queue, keep=DAY) == 10
+    async with Worker(queue, [recording(event, later)]):
+        assert numbers(await later.has(10)) == list(range(10))
+
+
+async def test_subjects_are_trimmed_apart(queue: MessageQueue) -> None:
+    handled, ignored, seen = numbered(), numbered(), Seen[Numbered]()
+    async with Worker(queue, [group := recording(handled, seen)]):
+        for number in range(5):
+            await queue.publish(handled(number))
+            await queue.publish(ignored(number))
+        await all_handled(queue, group.name)
+    assert await trim_now(queue) == 5
+    assert len(await queue.waiting(ignored, fresh("group"))) == 5
+
+
+async def test_trimming_while_publishing_and_handling(queue: MessageQueue) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with Worker(queue, [group := recording(event, seen)]):
+        for first in range(0, 5000, 250):
+            await queue.publish_many([event(number) for number in range(first, first + 250)])
+            await trim_now(queue)
+        await all_handled(queue, group.name)
+    assert numbers(seen.items) == list(range(5000))
+
+
+# A long history
+
+
+async def test_a_pattern_gets_a_long_history_in_order(queue: MessageQueue) -> None:
+    """Page by page, while more is published: each subject's events in their order, and none twice."""
+    top, seen, group = fresh_subject(), Seen[tuple[str, int]](), Group(fresh("group"))
+    events = [numbered(f"{top}.{word}") for word in ("a", "b", "c")]
+
+    @group.on(f"{top}.*")
+    async def take(message: Received) -> None:
+        seen.add((message.subject, message.data["number"]))
+
+    for first in range(0, 6000, 100):
+        kind = events[first // 100 % 3]
+        await queue.publish_many([kind(number) for number in range(first, first + 100)])
+    async with Worker(queue, [group]):
+        await queue.publish_many([events[0](number) for number in range(6000, 6100)])
+        arrived = await seen.has(6100)
+        await all_handled(queue, group.name)
+    assert sorted(number for _, number in arrived) == list(range(6100))
+    for event in events:  # streams count within one millisecond each for itself
+        own = [number for subject, number in arrived if subject == event.__subject__]
+        assert own == sorted(own)
+
+
+# Delays
+
+
+@pytest.mark.slow
+async def test_many_delayed_messages_slow_nothing(new_redis_server: NewServer) -> None:
+    """100,000 wait for their next attempt; handling others takes a tenth longer at most."""
+    idle, laden = await new_redis_server(), await new_redis_server()
+    failing, event, seen = numbered(), numbered(), Seen[Numbered]()
+    group = Group(fresh("group"))
+    group.on(failing)(_adding(seen))
+    group.on(event)(_adding(seen))
+
+    async def took(queue: MessageQueue, count: int = 4000) -> float:
+        done = len(seen) + count
+        started = time.perf_counter()
+        for _ in range(0, count, 1000):
+            await queue.publish_many([event(number) for number in range(1000)])
+        await seen.has(done)
+        return time.perf_counter() - started
+
+    async with (
+        connect(idle.url) as one,
+        connect(laden.url) as other,
+        Worker(one, [group]),
+        Worker(other, [group]),
+    ):
+        await _delay(laden, group.name, failing.__subject__, 100_000)
+        # By turns, and the best of each: the machine has other things to do as well.
+        times = [(await took(one), await took(other)) for _ in range(6)]
+        while not _hardly_differ(times) and len(times) < 40:
+            times.append((await took(one), await took(other)))
+        rows = (await other.status()).groups
+    assert [row.in_hand for row in rows if row.subject == failing.__subject__] == [100_000]
+    assert _hardly_differ(times)
+
+
+def _hardly_differ(times: list[tuple[float, float]]) -> bool:
+    without, laden = (min(column) for column in zip(*times, strict=True))
+    return bool(laden < without * 1.1)
+
+
+async def _delay(server: RedisServer, group: str, subject: str, count: int) -> None:
+    """As many messages as if each had failed once."""
+    script = """
+    for i = 1, ARGV[1] do
+      local fields = {'dovetail-key', i .. '-0', 'dovetail-attempt', '2', 'body', string.rep('x', 300)}
+      redis.call('ZADD', KEYS[1], redis.call('TIME')[1] * 1000 + 3600000 + i, cmsgpack.pack(fields))
+    end"""
+    key = f"{{dovetail}}:delayed:{group}:{subject}"
+    await redis_cli(server, "EVAL", script, "1", key, str(count))
+
+
+async def test_many_due_at_once_do_not_hold_up_others(
+    queue: MessageQueue, server: RedisServer
+) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with Worker(queue, [group := recording(event, seen)]):
+        await queue.publish(event(-1))
+        await seen.has(1)
+        body = await redis_cli(
+            server, "XRANGE", f"{{dovetail}}:events:{event.__subject__}", "-", "+"
+        )
+        script = """
+        for i = 1, ARGV[2] do
+          local fields = {'dovetail-key', i .. '-0', 'dovetail-attempt', '2', 'body', ARGV[1]}
+          redis.call('ZADD', KEYS[1], 0, cmsgpack.pack(fields))
+        end"""
+        key = f"{{dovetail}}:delayed:{group.name}:{event.__subject__}"
+        await redis_cli(server, "EVAL", script, "1", key, body.split("\n")[2], "20000")
+        longest = 0.0
+        while len(seen) < 20_001:
+            started = time.perf_counter()
+            await queue.publish(numbered()(1))
+            longest = max(longest, time.perf_counter() - started)
+        await all_handled(queue, group.name)
+    assert len(seen) == 20_001
+    assert longest < 1
+
+
+def _adding(seen: Seen[Numbered]) -> Callable[[Numbered], Awaitable[None]]:
+    async def add(message: Numbered) -> None:
+        seen.add(message)
+
+    return add
