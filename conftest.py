@@ -13,7 +13,14 @@ import pytest_asyncio
 # Imported here first, so that the test folders `dovetail` and `todo` are not taken for the packages.
 import dovetail
 import todo
-from dovetail.testing.servers import NatsServer, PostgresServer, RedisServer, Server, ServerMissing
+from dovetail.testing.servers import (
+    NatsServer,
+    PostgresServer,
+    RabbitServer,
+    RedisServer,
+    Server,
+    ServerMissing,
+)
 
 __all__ = ["dovetail", "todo"]
 
@@ -62,6 +69,13 @@ async def redis_server() -> AsyncIterator[RedisServer]:
         yield server
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rabbit_server() -> AsyncIterator[RabbitServer]:
+    """One RabbitMQ server for the whole run. Do not stop it: `new_rabbit_server` is for that."""
+    async with RabbitServer() as server:
+        yield server
+
+
 _databases = iter(range(1, 1_000_000))
 
 
@@ -100,4 +114,11 @@ async def new_postgres_server() -> AsyncIterator[Callable[..., Awaitable[Postgre
 async def new_redis_server() -> AsyncIterator[Callable[..., Awaitable[RedisServer]]]:
     """`server = await new_redis_server(settings={"maxmemory": "20mb"})`: the test's own, to be killed."""
     async for start in _factory(RedisServer):
+        yield start
+
+
+@pytest_asyncio.fixture
+async def new_rabbit_server() -> AsyncIterator[Callable[..., Awaitable[RabbitServer]]]:
+    """`server = await new_rabbit_server(settings={…})`: the test's own, to be killed."""
+    async for start in _factory(RabbitServer):
         yield start

@@ -3,6 +3,15 @@
 from dovetail.testing.servers.nats import NatsServer
 from dovetail.testing.servers.postgres import PostgresServer
 from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+from dovetail.testing.servers.rabbitmq import RabbitServer
 from dovetail.testing.servers.redis import RedisServer
 
-__all__ = ["NatsServer", "PostgresServer", "RedisServer", "Server", "ServerFailed", "ServerMissing"]
+__all__ = [
+    "NatsServer",
+    "PostgresServer",
+    "RabbitServer",
+    "RedisServer",
+    "Server",
+    "ServerFailed",
+    "ServerMissing",
+]

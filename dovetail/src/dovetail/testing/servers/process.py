@@ -74,6 +74,10 @@ class Server(ABC):
     async def _prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
         """What comes before each start."""
 
+    def _environment(self) -> dict[str, str] | None:
+        """Its environment variables; None for those of the test."""
+        return None
+
     def _identity(self) -> Identity:
         """Whom the server runs as; empty for the same as the test."""
         return {}
@@ -105,6 +109,7 @@ class Server(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=self._environment(),
                 start_new_session=True,
                 preexec_fn=dies_with_parent(sign),  # noqa: PLW1509 - it takes no lock
                 **self._identity(),

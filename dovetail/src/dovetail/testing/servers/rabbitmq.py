@@ -1,0 +1,142 @@
+"""A real RabbitMQ server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from dovetail.embedded.child import dies_with_parent, guard
+from dovetail.embedded.ports import free_port
+from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+
+_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/rabbitmq/sbin")
+
+
+class RabbitServer(Server):
+    """rabbitmq-server on a free port, its store in `folder`, without plugins.
+
+    `settings` are those of rabbitmq.conf: `{"max_message_size": "1000000"}`. `login` ("user:password") is
+    made and goes into the address. With a `certificate` (a PEM file with its key) the server demands TLS.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path | None = None,
+        port: int = 0,
+        settings: Mapping[str, str] | None = None,
+        login: str = "guest:guest",
+        certificate: Path | None = None,
+    ) -> None:
+        super().__init__(folder=folder, port=port)
+        self.settings = dict(settings or {})
+        self.login = login
+        self.certificate = certificate
+        self.node = f"dovetail-{self.port}@localhost"
+        #: Bytes in the log that earlier starts have written.
+        self._logged = 0
+        self._distribution_port, self._mapper_port = free_port(), free_port()
+        self._mapper: subprocess.Popen[bytes] | None = None
+        self._mapper_guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        scheme = "amqps" if self.certificate else "amqp"
+        return f"{scheme}://{self.login}@{self.host}:{self.port}"
+
+    async def control(self, *arguments: str) -> str:
+        """What `rabbitmqctl` prints: `await server.control("set_disk_free_limit", "1TB")`."""
+        process = await asyncio.create_subprocess_exec(
+            _program("rabbitmqctl"),
+            "--quiet",
+            "--node",
+            self.node,
+            *arguments,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        printed, _ = await process.communicate()
+        if process.returncode:
+            raise ServerFailed(f"rabbitmqctl {' '.join(arguments)}: {printed.decode()}")
+        return printed.decode()
+
+    async def _prepare(self) -> None:
+        self._logged = self.log.stat().st_size if self.log.exists() else 0
+        if self._mapper is None:
+            # Erlang's port mapper: one of our own, since the one that a server starts outlives it.
+            self._mapper = subprocess.Popen(  # noqa: ASYNC220 - returns at once
+                [_program("epmd"), "-address", self.host, "-port", str(self._mapper_port)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it takes no lock
+            )
+            self._mapper_guard = guard(self._mapper.pid)
+        user, _, password = self.login.partition(":")
+        own = {
+            "default_user": user,
+            "default_pass": password,
+            "log.console": "true",
+            "log.file": "false",
+            "disk_free_limit.absolute": "50MB",
+        }
+        if self.certificate:
+            own |= {
+                "listeners.tcp": "none",
+                "listeners.ssl.1": f"{self.host}:{self.port}",
+                "ssl_options.certfile": str(self.certificate),
+                "ssl_options.keyfile": str(self.certificate),
+                "ssl_options.cacertfile": str(self.certificate),
+            }
+        else:
+            own |= {"listeners.tcp.1": f"{self.host}:{self.port}"}
+        lines = (f"{name} = {value}\n" for name, value in (own | self.settings).items())
+        (self.folder / "rabbitmq.conf").write_text("".join(lines))
+        (self.folder / "enabled_plugins").write_text("[].\n")
+
+    def _environment(self) -> dict[str, str]:
+        folder = str(self.folder)
+        return os.environ | {
+            "HOME": folder,  # for Erlang's cookie
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_MNESIA_BASE": f"{folder}/store",
+            "RABBITMQ_LOG_BASE": folder,
+            "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
+            "RABBITMQ_PID_FILE": f"{folder}/server.pid",
+            # The program is to become Erlang itself, so that a signal reaches it.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    def _command(self) -> list[str]:
+        return [_program("rabbitmq-server")]
+
+    async def _is_ready(self) -> bool:
+        """It has written that it is up since it was started."""
+        return b"Server startup complete" in self.log.read_bytes()[self._logged :]
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)  # type: ignore[arg-type]
+        for process in (self._mapper_guard, self._mapper):
+            if process is not None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+
+
+def _program(name: str) -> str:
+    """Where Debian, Homebrew and RabbitMQ's own archive have it; Debian's on PATH runs as another user."""
+    for folder in _FOLDERS:
+        if (found := Path(folder) / name).exists():
+            return str(found)
+    if (on_path := shutil.which(name)) is None:
+        raise ServerMissing("RabbitMQ was not found; on Debian: apt-get install rabbitmq-server")
+    return on_path
