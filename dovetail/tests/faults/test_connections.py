@@ -21,6 +21,7 @@ from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import (
     Numbered,
     Question,
@@ -33,7 +34,6 @@ from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
 from dovetail.transports.nats import client
 
-from .load import Load
 from .proxy import Proxy
 
 pytestmark = pytest.mark.faults

@@ -13,12 +13,12 @@ from dovetail import NoAnswer, QueueUnavailable, Worker, connect
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis import client
 
-from .load import Load
 from .proxy import Proxy
 from .redis_cli import redis_cli
 from .test_connections import (

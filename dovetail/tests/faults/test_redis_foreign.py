@@ -15,6 +15,7 @@ from dovetail.envelope import encode
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import (
     Numbered,
     fresh,
@@ -27,7 +28,6 @@ from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis.layout import events_of, queue_of
 
-from .load import Load
 from .redis_cli import printing, redis_cli
 from .test_connections import _answers
 

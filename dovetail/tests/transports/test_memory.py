@@ -17,7 +17,7 @@ from dovetail.transports.memory import transport
 
 
 class TestMemory(TransportConformance):
-    features = Features(processes=False)
+    features = Features(processes=False, server=False)
 
     @pytest.fixture
     def address(self) -> str:

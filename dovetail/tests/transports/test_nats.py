@@ -28,6 +28,13 @@ async def large_server() -> AsyncIterator[NatsServer]:
         yield server
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fragile_server() -> AsyncIterator[NatsServer]:
+    """To be killed, and so not the one of the other tests."""
+    async with NatsServer(config=LARGE_MESSAGES) as server:
+        yield server
+
+
 class TestNats(TransportConformance):
     features = Features()
 
@@ -43,6 +50,10 @@ class TestNats(TransportConformance):
     ) -> str:
         monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
         return (await new_nats_server(config=LARGE_MESSAGES)).url
+
+    @pytest.fixture
+    def own_server(self, fragile_server: NatsServer) -> NatsServer:
+        return fragile_server
 
     async def test_closed_listeners_leave_nothing_behind(self, large_server: NatsServer) -> None:
         async with connect(large_server.url, source=fresh("listener")) as queue:

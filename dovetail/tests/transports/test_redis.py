@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -10,6 +10,13 @@ import pytest_asyncio
 from dovetail.testing import Features, TransportConformance
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis import transport
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fragile_server() -> AsyncIterator[RedisServer]:
+    """To be killed, and so not the one of the other tests."""
+    async with RedisServer() as server:
+        yield server
 
 
 class TestRedis(TransportConformance):
@@ -27,3 +34,7 @@ class TestRedis(TransportConformance):
     ) -> str:
         monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
         return (await new_redis_server()).url
+
+    @pytest.fixture
+    def own_server(self, fragile_server: RedisServer) -> RedisServer:
+        return fragile_server

@@ -10,6 +10,9 @@ A transport's test file is its features, the addresses of its queue, and the inh
 
         @pytest.fixture
         def own_address(self, new_redis_server): ...
+
+        @pytest.fixture
+        def own_server(self, fragile_redis_server): return fragile_redis_server
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ from dovetail.testing.conformance.features import Features
 from dovetail.testing.conformance.filling import Filling
 from dovetail.testing.conformance.gathering import Gathering
 from dovetail.testing.conformance.giving_up import GivingUp
+from dovetail.testing.conformance.killing import Killing
 from dovetail.testing.conformance.leases import Leases
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
 from dovetail.testing.conformance.pausing import Pausing
 from dovetail.testing.conformance.publishing import Publishing
+from dovetail.testing.conformance.restarting import Restarting
 from dovetail.testing.conformance.retrying import Retrying
 from dovetail.testing.conformance.routing import Routing
 from dovetail.testing.conformance.sharing import Sharing
@@ -56,5 +61,20 @@ class TransportConformance(
     Filling,
     Draining,
     Looking,
+    Killing,
+    Restarting,
 ):
-    """Everything that is promised of every transport, theme by theme."""
+    """Everything that is promised of every transport, theme by theme.
+
+    A transport's test class inherits it, sets `features`, and adds these fixtures:
+
+    - `address`: the address of a queue that all tests share. They use subjects and groups of their own.
+    - `own_address`: that of an empty queue which only this test uses, and whose history is trimmed ten
+      times a second. A database, account or virtual host of its own on a shared server will do.
+    - `own_server`: a `dovetail.testing.servers.Server`, started, which tests kill, freeze, and start
+      again on its store. One for all tests of the module will do, but not the one of `address`. Not
+      needed with `Features(server=False)`: these tests are then reported as unsupported.
+
+    Where `Features(processes=True)` holds, worker processes connect to `address` as well, with nothing
+    but the environment of the test.
+    """

@@ -13,17 +13,14 @@ from dovetail.message import Message
 from dovetail.testing.conformance.features import Features
 from dovetail.testing.conformance.names import fresh
 from dovetail.testing.conformance.waiting import Seen
+from dovetail.testing.servers.process import Server
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 @pytest.mark.asyncio
 class Conformance:
-    """A transport's test class sets `features` and adds two fixtures.
-
-    `address` is that of a queue that all tests may share, `own_address` of an empty one that only this
-    test uses, and that trims its history ten times a second.
-    """
+    """A transport's test class sets `features` and adds the fixtures that TransportConformance names."""
 
     features = Features()
 
@@ -31,6 +28,20 @@ class Conformance:
         """Report the test as unsupported where the transport does not declare the feature."""
         if not getattr(self.features, feature):
             pytest.skip(f"unsupported: {feature}")
+
+    @pytest.fixture
+    def own_server(self) -> Server:
+        """Only for transports that have none."""
+        self.need("server")
+        raise NotImplementedError("add the fixture own_server, or declare Features(server=False)")
+
+    @pytest_asyncio.fixture
+    async def server(self, own_server: Server) -> Server:
+        """The server that tests may kill. It runs, whatever the test before this one left behind."""
+        own_server.resume()
+        if not own_server.running:
+            await own_server.start()
+        return own_server
 
     @pytest_asyncio.fixture
     async def queue(self, address: str) -> AsyncIterator[MessageQueue]:

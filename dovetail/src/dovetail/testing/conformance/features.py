@@ -14,6 +14,8 @@ class Features:
 
     #: Other processes can use the queue, and it stays when all connections are closed.
     processes: bool = True
+    #: It has a server, which can be killed and started again on its store.
+    server: bool = True
     #: A second message with the same id is recognised.
     deduplicates: bool = True
     #: The room on the store can be limited with `limit_bytes`.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 
 from dovetail import Context, Group, MessageQueue, Worker, connect
 from dovetail.delivery import Claim
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
-from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
+from dovetail.testing.conformance.waiting import Seen, all_handled
 
 LEASE_SECONDS = 1.0
 
@@ -77,34 +75,3 @@ class Leases(Conformance):
         assert held >= 1
         assert LEASE_SECONDS / 2 < time.monotonic() - gone < 10 * LEASE_SECONDS
         assert sorted(calls.items) == [(0, 1), (1, 1), (2, 1)]
-
-    async def test_worker_killed_in_the_middle_of_a_handler(
-        self, queue: MessageQueue, address: str
-    ) -> None:
-        self.need("processes")
-        event, calls = numbered(), Seen[tuple[int, int]]()
-        group = Group(fresh("group"), lease=LEASE_SECONDS)
-
-        @group.on(event)
-        async def take(message: Numbered, context: Context) -> None:
-            calls.add((message.number, context.attempt))
-
-        await queue.publish_many([event(number) for number in range(20)])
-        victim = _start_victim(address, group.name, event.__subject__)
-        try:
-            assert victim.stdout is not None
-            async with asyncio.timeout(LIMIT_SECONDS):
-                assert await asyncio.to_thread(victim.stdout.readline) == b"in hand\n"
-        finally:
-            victim.kill()
-            victim.communicate()
-        async with Worker(queue, [group]):
-            await all_handled(queue, group.name)
-        assert sorted(calls.items) == [(number, 1) for number in range(20)]
-        assert not await queue.dead_letters.list(group=group.name)
-
-
-def _start_victim(address: str, group: str, subject: str) -> subprocess.Popen[bytes]:
-    module = "dovetail.testing.conformance.victim"
-    command = [sys.executable, "-m", module, address, group, subject, str(LEASE_SECONDS)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: `python -m … ADDRESS GROUP SUBJECT LEASE`.
+"""A worker in a process of its own, to be killed: `python … ADDRESS GROUP SUBJECT LEASE`.
 
 Its handler says "in hand" and never ends.
 """

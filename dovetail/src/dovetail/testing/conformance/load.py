@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from dovetail import Group, MessageQueue, QueueUnavailable
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
@@ -12,7 +15,7 @@ from dovetail.testing.conformance.waiting import Seen
 class Load:
     """Events of one kind, published until each was accepted, and the group that handles them."""
 
-    def __init__(self, **options: float) -> None:
+    def __init__(self, **options: Any) -> None:
         self.event = numbered()
         self.accepted = Seen[int]()
         self.handled = Seen[int]()
@@ -32,6 +35,20 @@ class Load:
                 await self._until_accepted(queue, number)
 
         await asyncio.gather(*(some() for _ in range(at_once)))
+
+    @asynccontextmanager
+    async def publishing(
+        self, queue: MessageQueue, count: int, at_once: int = 50
+    ) -> AsyncIterator[None]:
+        """Publish so many meanwhile; leaving the context waits until all are accepted."""
+        task = asyncio.create_task(self.publish(queue, range(count), at_once))
+        try:
+            yield
+            await self.accepted.has(count)
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _until_accepted(self, queue: MessageQueue, number: int) -> None:
         while True:

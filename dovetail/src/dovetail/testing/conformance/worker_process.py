@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: `python worker_process.py ADDRESS GROUP SUBJECT FILE`.
+"""A worker in a process of its own, to be killed: `python … ADDRESS GROUP SUBJECT FILE`.
 
 It appends the number of each message that it handles to the file.
 """
