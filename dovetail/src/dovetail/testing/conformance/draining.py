@@ -10,7 +10,13 @@ import pytest
 from dovetail import Context, Group, MessageQueue, QueueUnavailable, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
+from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import Seen, all_handled
+
+UNDER_LOAD, STOPS = 3000, 3
+CONTINUED, CONNECTIONS = 5000, 5
+AFTER_CLOSING, CLOSED_AT_ONCE = 50, 10
+CANCELLED = 20
 
 #: So long that a test would fail if it had to wait for the end of a lease.
 LEASE_SECONDS = 300
@@ -20,6 +26,7 @@ class Draining(Conformance):
     """Stop taking, finish, publish, ack, return what was only prefetched."""
 
     @pytest.mark.parametrize("batch", [0, 25])
+    @size(messages=UNDER_LOAD, stops=STOPS)
     async def test_stopped_under_load_loses_and_repeats_nothing(
         self, queue: MessageQueue, address: str, batch: int
     ) -> None:
@@ -36,16 +43,16 @@ class Draining(Conformance):
             return [await one(*pair) for pair in zip(messages, contexts, strict=True)]
 
         group.on(event, batch=batch)(many if batch else one)
-        await queue.publish_many([event(number) for number in range(3000)])
+        await queue.publish_many([event(number) for number in range(UNDER_LOAD)])
         async with connect(address) as another, Worker(another, [recording(effect, effects)]):
-            for enough in (300, 900, 1500):
+            for stop in range(STOPS):
                 async with Worker(queue, [group]):
-                    await handled.has(enough)
+                    await handled.has(UNDER_LOAD * (2 * stop + 1) // 10)
             async with Worker(another, [group]):
-                await effects.has(3000)
+                await effects.has(UNDER_LOAD)
                 await all_handled(queue, group.name)
-        assert sorted(handled.items) == [(number, 1) for number in range(3000)]
-        assert sorted(numbers(effects.items)) == list(range(3000))
+        assert sorted(handled.items) == [(number, 1) for number in range(UNDER_LOAD)]
+        assert sorted(numbers(effects.items)) == list(range(UNDER_LOAD))
 
     async def test_running_handler_finishes(self, queue: MessageQueue) -> None:
         event, effect, started, go_on = numbered(), numbered(), asyncio.Event(), asyncio.Event()
@@ -127,13 +134,60 @@ class Draining(Conformance):
         with pytest.raises(QueueUnavailable):
             await queue.publish(numbered()(), durable=False)
 
+    @size(messages=CONTINUED, connections=CONNECTIONS)
     async def test_goes_on_with_a_new_connection(self, queue: MessageQueue, address: str) -> None:
-        event, seen = numbered(), Seen[Numbered]()
-        group = recording(event, seen)
-        for first in (0, 10, 20):
-            async with connect(address) as another:
-                await another.publish_many([event(number) for number in range(first, first + 10)])
+        event, seen, share = numbered(), Seen[Numbered](), CONTINUED // CONNECTIONS
+        group = recording(event, seen, lease=LEASE_SECONDS)
+        await queue.publish_many([event(number) for number in range(CONTINUED)])
+        for connection in range(1, CONNECTIONS + 1):
             async with connect(address) as another, Worker(another, [group]):
-                await seen.has(first + 10)
+                await seen.has(connection * share)
         await all_handled(queue, group.name)
-        assert numbers(seen.items) == list(range(30))
+        assert sorted(numbers(seen.items)) == list(range(CONTINUED))
+
+    @size(members=CLOSED_AT_ONCE, messages=AFTER_CLOSING)
+    async def test_members_that_leave_at_once_leave_nothing_behind(
+        self, queue: MessageQueue, address: str
+    ) -> None:
+        event, seen = numbered(), Seen[Numbered]()
+        group = recording(event, seen, lease=LEASE_SECONDS)
+
+        async def join_and_leave() -> None:
+            async with connect(address) as another, Worker(another, [group]):
+                pass
+
+        await asyncio.gather(*(join_and_leave() for _ in range(CLOSED_AT_ONCE)))
+        for number in range(AFTER_CLOSING):
+            await queue.publish(event(number))
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert numbers(seen.items) == list(range(AFTER_CLOSING))
+
+    @size(messages=CANCELLED)
+    async def test_cancelled_worker_gives_back_what_it_held(self, queue: MessageQueue) -> None:
+        event, name, calls, handled = numbered(), fresh("group"), Seen[int](), Seen[int]()
+        hanging, mended = Group(name, lease=LEASE_SECONDS), Group(name, lease=LEASE_SECONDS)
+
+        @hanging.on(event)
+        async def hang(message: Numbered) -> None:
+            calls.add(message.number)
+            await asyncio.Event().wait()
+
+        @mended.on(event)
+        async def handle(message: Numbered, context: Context) -> None:
+            handled.add(message.number)
+            assert context.attempt == 1
+
+        async def work() -> None:
+            async with Worker(queue, [hanging], drain=2.5):
+                await asyncio.Event().wait()
+
+        await queue.publish_many([event(number) for number in range(CANCELLED)])
+        working = asyncio.create_task(work())
+        await calls.has(1)
+        working.cancel()
+        await asyncio.wait([working])
+        assert working.cancelled()
+        async with Worker(queue, [mended]):
+            await all_handled(queue, name)
+        assert sorted(handled.items) == list(range(CANCELLED))

@@ -89,7 +89,7 @@ class Reader:
     async def _read(self) -> None:
         hands = self._hands
         wire = await self._connection.ready()
-        while not (room := hands.room()):
+        while not ((room := hands.room()) or hands.stopped):
             hands.freed.clear()
             await hands.freed.wait()
         if hands.stopped:
