@@ -32,11 +32,13 @@ from dovetail.testing.conformance.killing import Killing
 from dovetail.testing.conformance.leases import Leases
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
+from dovetail.testing.conformance.outages import Outages
 from dovetail.testing.conformance.pausing import Pausing
 from dovetail.testing.conformance.publishing import Publishing
 from dovetail.testing.conformance.restarting import Restarting
 from dovetail.testing.conformance.retrying import Retrying
 from dovetail.testing.conformance.routing import Routing
+from dovetail.testing.conformance.settling import Settling
 from dovetail.testing.conformance.sharing import Sharing
 
 __all__ = ["Features", "TransportConformance"]
@@ -46,6 +48,7 @@ class TransportConformance(
     Publishing,
     Routing,
     Sharing,
+    Settling,
     Retrying,
     GivingUp,
     DeadLetters,
@@ -63,6 +66,7 @@ class TransportConformance(
     Looking,
     Killing,
     Restarting,
+    Outages,
 ):
     """Everything that is promised of every transport, theme by theme.
 

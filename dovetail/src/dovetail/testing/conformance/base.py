@@ -17,6 +17,9 @@ from dovetail.testing.servers.process import Server
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
+#: How the reason of a skipped test begins where the transport does not declare what the test needs.
+UNSUPPORTED = "unsupported: "
+
 
 @pytest.mark.asyncio
 class Conformance:
@@ -27,7 +30,7 @@ class Conformance:
     def need(self, feature: str) -> None:
         """Report the test as unsupported where the transport does not declare the feature."""
         if not getattr(self.features, feature):
-            pytest.skip(f"unsupported: {feature}")
+            pytest.skip(UNSUPPORTED + feature)
 
     @pytest.fixture
     def own_server(self) -> Server:

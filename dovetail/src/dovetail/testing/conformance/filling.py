@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from dovetail import Group, MessageQueue, QueueFull, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
+from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 
 MEGABYTE = 1024 * 1024
+#: Messages of half a megabyte, and what they may take of a worker's memory.
+LARGE_MESSAGES, LARGE_BOUND_MB = 100, 25
+#: Messages of a kilobyte for a handler that does not come to any, and what these may take.
+FAST_MESSAGES, FAST_BOUND_MB = 20_000, 10
 
 
 class Filling(Conformance):
@@ -64,6 +71,7 @@ class Filling(Conformance):
             go_on.set()
             await seen.has(1000)
 
+    @size(messages=LARGE_MESSAGES, megabytes=LARGE_MESSAGES // 2, bound_in_megabytes=LARGE_BOUND_MB)
     async def test_memory_is_bounded_while_a_slow_handler_is_far_behind(
         self, queue: MessageQueue
     ) -> None:
@@ -75,17 +83,45 @@ class Filling(Conformance):
             total.add(len(message.text))
             await asyncio.sleep(0.001)
 
-        for _ in range(100):
+        for _ in range(LARGE_MESSAGES):
             await queue.publish(event(0, text))
-        tracemalloc.start()
-        try:
-            async with Worker(queue, [group]):
-                await total.has(100)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert sum(total.items) == 50 * MEGABYTE
-        assert peak < 25 * MEGABYTE
+        async with _bounded(LARGE_BOUND_MB), Worker(queue, [group]):
+            await total.has(LARGE_MESSAGES)
+        assert sum(total.items) == LARGE_MESSAGES // 2 * MEGABYTE
+
+    @size(messages=FAST_MESSAGES, megabytes=FAST_MESSAGES // 1000, bound_in_megabytes=FAST_BOUND_MB)
+    async def test_memory_is_bounded_while_a_publisher_is_faster(self, queue: MessageQueue) -> None:
+        self.need("processes")  # who has the store in its own memory has it all there
+        event, seen, go_on = numbered(), Seen[int](), asyncio.Event()
+        group, text = Group(fresh("group")), "x" * 1000
+
+        @group.on(event)
+        async def take(message: Numbered) -> None:
+            seen.add(message.number)
+            await go_on.wait()
+
+        async with Worker(queue, [group]):
+            async with _bounded(FAST_BOUND_MB):
+                for first in range(0, FAST_MESSAGES, 500):
+                    await queue.publish_many(
+                        [event(one, text) for one in range(first, first + 500)]
+                    )
+                assert len(seen) == 1
+            go_on.set()
+            await seen.has(FAST_MESSAGES)
+        assert seen.items == list(range(FAST_MESSAGES))
+
+
+@asynccontextmanager
+async def _bounded(megabytes: int) -> AsyncIterator[None]:
+    """Fails where what is allocated inside takes more at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < megabytes * MEGABYTE
 
 
 async def _fill(queue: MessageQueue, event: type[Numbered], text: str) -> int:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from itertools import pairwise
 
 from dovetail import Backoff, Context, Group, MessageQueue, Retry, Worker
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
+from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import Seen, all_handled
+
+#: Messages, of which the first few fail once.
+SENT_AGAIN, FAIL_ONCE = 100, 2
+#: Workers, one after another, in which everything fails so many times.
+FAILING, FAILING_WORKERS, FAILURES_EACH = 50, 3, 100
 
 #: Called at such a time of time.monotonic, with such an attempt.
 Calls = Seen[tuple[float, int]]
@@ -55,6 +62,48 @@ class Retrying(Conformance):
         async with Worker(queue, [group]):
             await queue.publish_many([event(number) for number in range(50)])
             assert numbers(await handled.has(49)) == list(range(1, 50))
+
+    @size(messages=SENT_AGAIN, failures=FAIL_ONCE)
+    async def test_failed_ones_come_again(self, queue: MessageQueue) -> None:
+        event, handled = numbered(), Seen[int]()
+        group = Group(fresh("group"), retry=Backoff(first=0.05))
+
+        @group.on(event)
+        async def fail_at_first(message: Numbered, context: Context) -> None:
+            if message.number < FAIL_ONCE and context.attempt == 1:
+                raise ValueError("not yet")
+            handled.add(message.number)
+
+        await queue.publish_many([event(number) for number in range(SENT_AGAIN)])
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert sorted(handled.items) == list(range(SENT_AGAIN))
+
+    @size(messages=FAILING, workers=FAILING_WORKERS, failures_each=FAILURES_EACH)
+    async def test_goes_on_after_many_errors_in_many_workers(self, queue: MessageQueue) -> None:
+        event, name = numbered(), fresh("group")
+        failed, handled = Seen[tuple[int, int]](), Seen[tuple[int, int]]()
+
+        def member(mended: bool) -> Group:
+            group = Group(name, retry=Backoff(first=0.01, most=0.01, tries=100))
+
+            @group.on(event)
+            async def handle(message: Numbered, context: Context) -> None:
+                (handled if mended else failed).add((message.number, context.attempt))
+                if not mended:
+                    raise ValueError("not yet")
+
+            return group
+
+        await queue.publish_many([event(number) for number in range(FAILING)])
+        for worker in range(1, FAILING_WORKERS + 1):
+            async with Worker(queue, [member(mended=False)]):
+                await failed.has(worker * FAILURES_EACH)
+        async with Worker(queue, [member(mended=True)]):
+            await all_handled(queue, name)
+        failures = Counter(number for number, _ in failed.items)
+        assert sorted(handled.items) == [(one, failures[one] + 1) for one in range(FAILING)]
+        assert not await queue.dead_letters.list(group=name)
 
     async def test_handler_may_choose_the_pause(self, queue: MessageQueue) -> None:
         event, calls = numbered(), Calls()

@@ -14,8 +14,10 @@ def size(**amounts: int) -> Callable[[Test], Test]:
     """Say how large a test is: `@size(messages=10_000, restarts=2)`."""
 
     def keep(test: Test) -> Test:
-        words = (f"{amount:,} {what.replace('_', ' ')}" for what, amount in amounts.items())
-        _sizes[test.__qualname__] = ", ".join(words)
+        _sizes[test.__qualname__] = ", ".join(
+            f"{amount:,} {what.replace('_', ' ').removesuffix('s' if amount == 1 else '')}"
+            for what, amount in amounts.items()
+        )
         return test
 
     return keep
