@@ -7,10 +7,11 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dovetail.errors import ConfigurationError, QueueUnavailable
 from dovetail.options import QueueOptions
+from dovetail.server_address import Host
 
 log = logging.getLogger("dovetail")
 
@@ -58,14 +59,18 @@ class Connecting:
 
     async def again(self, *, quiet: bool = False) -> None:
         """For as long as it takes; also what is final at first may be put right while we wait."""
-        pause, reason = FIRST_PAUSE_SECONDS, ""
+        pause, reason, reported = FIRST_PAUSE_SECONDS, "", time.monotonic()
         while True:
             try:
                 return await self._connect()
             except (OSError, ConfigurationError) as error:
                 said, reason = reason, str(error)
-                if isinstance(error, ConfigurationError) and reason != said and not quiet:
-                    log.error("%s", reason)
+                if isinstance(error, OSError):
+                    if not quiet and time.monotonic() - reported >= REPORT_SECONDS:
+                        reported = time.monotonic()
+                        log.warning("%s; still trying", self._unreachable(error))
+                elif reason != said and not quiet:
+                    log.error("%s; trying on", reason)
             # Jitter, so that many clients do not come back to a restarted server together.
             await asyncio.sleep(pause * (0.5 + random.random()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -74,4 +79,20 @@ class Connecting:
         reason = str(error) or "no answer"
         if "Connect call failed" in reason:
             reason = "nothing listens there (connection refused)"
+        elif isinstance(error, socket.gaierror):
+            reason = "the host's name cannot be resolved"
         return f"the queue at {self._shown} ({self._options.setting}) cannot be reached: {reason}"
+
+
+async def connect_to_any(hosts: Sequence[Host], connect: Callable[[Host], Awaitable[None]]) -> None:
+    """Connect to the first that takes us, in random order; else raise what is to be mended, if there is."""
+    failures: list[OSError | ConfigurationError] = []
+    for host in random.sample(hosts, len(hosts)):
+        try:
+            await connect(host)
+        except (OSError, ConfigurationError) as error:
+            failures.append(error)
+        else:
+            return
+    final = [error for error in failures if isinstance(error, ConfigurationError)]
+    raise (final or failures)[-1]

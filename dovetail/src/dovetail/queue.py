@@ -16,6 +16,7 @@ from dovetail.identifiers import new_id
 from dovetail.message import Command, Event, Request, answer_type, subject_of
 from dovetail.options import QueueOptions
 from dovetail.registry import make_transport
+from dovetail.server_address import Secret
 from dovetail.status import QueueStatus
 from dovetail.subjects import check_pattern, check_subject
 from dovetail.transport import Transport
@@ -26,10 +27,12 @@ Answer = TypeVar("Answer")
 def connect(url: str, **options: Any) -> MessageQueue:
     """A queue by its address: `async with connect("nats://localhost:4222") as queue`.
 
-    Addresses: `nats://`, `tls://` (NATS over TLS), `embedded:` (a NATS server of our own below
-    `./data`, or `embedded:/some/folder`), `memory://name`. Options are those of QueueOptions. Raises
-    ConfigurationError at once for a wrong address; entering the context raises QueueUnavailable.
+    Addresses: `nats://`, `tls://` (NATS over TLS), `redis://`, `rediss://`, `embedded:` (a NATS server
+    of our own below `./data`, or `embedded:/some/folder`), `memory://name`. Options are those of
+    QueueOptions. Raises ConfigurationError at once for a wrong address; entering the context raises
+    QueueUnavailable.
     """
+    url = Secret(url)  # in tracebacks that show variables
     settings = QueueOptions(**options)
     return MessageQueue(make_transport(url, settings), settings)
 

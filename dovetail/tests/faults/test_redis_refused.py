@@ -1,12 +1,10 @@
-"""Wrong passwords, TLS, servers that are too old or would lose messages: Redis. One line each."""
+"""Wrong passwords, servers that are too old or would lose messages: Redis. One line each."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -164,56 +162,6 @@ async def test_database(new_redis_server: NewServer) -> None:
         assert (await three.status()).messages == 1
         assert (await zero.status()).messages == 0
         assert (await three.status()).address == f"{server.url}/3"
-
-
-async def test_tls(
-    new_redis_server: NewServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = await asyncio.to_thread(_certificate, tmp_path)
-    server = await new_redis_server(certificate=certificate)
-    assert "SSL_CERT_FILE" in str(await refused(server.url))
-    with pytest.raises(QueueUnavailable):
-        await connect(f"redis://127.0.0.1:{server.port}", patience=0.2).__aenter__()
-
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    event, seen = numbered(), Seen[Numbered]()
-    async with connect(server.url) as queue, Worker(queue, [recording(event, seen)]):
-        await queue.publish_many([event(number) for number in range(1000)])
-        await seen.has(1000)
-        assert (await queue.status()).address == server.url
-
-
-async def test_tls_to_a_server_without(redis_server: RedisServer) -> None:
-    with pytest.raises(QueueUnavailable, match="does it speak TLS"):
-        await connect(f"rediss://127.0.0.1:{redis_server.port}", patience=0.2).__aenter__()
-
-
-def _certificate(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that is its own authority, with its key."""
-    key, certificate, both = folder / "key", folder / "certificate", folder / "both.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=test",
-    ]
-    names = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    ]
-    subprocess.run([*command, *names], check=True, capture_output=True)
-    both.write_text(key.read_text() + certificate.read_text())
-    return both
 
 
 class Answering:

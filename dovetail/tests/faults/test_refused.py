@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dovetail import ConfigurationError, MessageQueue, QueueUnavailable, connect
+from dovetail import ConfigurationError, MessageQueue, QueueUnavailable, connect, connecting
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.names import numbered
 from dovetail.testing.conformance.waiting import until
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats import client
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
@@ -88,17 +87,16 @@ async def test_something_else_listens_there(greeting: bytes) -> None:
 
 
 async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "UNKNOWN_HOST_SECONDS", 0.0)
+    monkeypatch.setattr(connecting, "UNKNOWN_HOST_SECONDS", 0.0)
     with pytest.raises(ConfigurationError, match=SETTING) as caught:
         await connect("nats://no-such-host.invalid", setting=SETTING).__aenter__()
     assert caught.value.setting == SETTING
 
 
 async def test_password_changed_while_connected(
-    new_nats_server: NewServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    new_nats_server: NewServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It goes on trying, says why it cannot, and is back when the password is right again."""
-    monkeypatch.setattr(client, "REPORT_SECONDS", 0.1)
     server = await new_nats_server(config=LOCKED, login="u:p")
     async with connect(server.url, setting=SETTING, timeout=0.3) as queue:
         await server.kill()

@@ -5,19 +5,27 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
+from dovetail import tls
 from dovetail.errors import ConfigurationError
+from dovetail.server_address import Host, parse_server_address
+from dovetail.tls import TlsFiles
 
 DEFAULT_PORT = 4222
+EXAMPLE = "nats://localhost:4222"
 
 
 @dataclass(frozen=True)
 class Address:
     """`nats://user:password@host:port,other:port`: where to connect, and how to sign in."""
 
-    hosts: tuple[tuple[str, int], ...]
+    hosts: tuple[Host, ...]
     tls: bool
+    setting: str
+    files: TlsFiles
+    #: The file with a user's JWT and seed, and the one with a seed alone.
+    credentials: str | None
+    nkey: str | None
     user: str | None = field(repr=False)
     password: str | None = field(repr=False)
 
@@ -28,44 +36,65 @@ class Address:
         return f"{scheme}://" + ",".join(f"{host}:{port}" for host, port in self.hosts)
 
     def tls_context(self) -> ssl.SSLContext:
-        """The system's certificates, or those of SSL_CERT_FILE."""
-        return ssl.create_default_context()
+        """As TlsFiles.context."""
+        return self.files.context(self.setting)
 
-    def sign_in(self) -> dict[str, Any]:
-        """The fields of CONNECT that say who we are; a user without a password is a token."""
+    def sign_in(self, nonce: str = "") -> dict[str, Any]:
+        """The fields of CONNECT that say who we are; a user without a password is a token.
+
+        ConfigurationError where the file with the key cannot be used.
+        """
+        if self.credentials is not None or self.nkey is not None:
+            return self._sign(nonce)
         if self.user is None:
             return {}
         if self.password is None:
             return {"auth_token": self.user}
         return {"user": self.user, "pass": self.password}
 
+    def _sign(self, nonce: str) -> dict[str, Any]:
+        try:
+            from dovetail.transports.nats import nkeys  # noqa: PLC0415 - needs an extra
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{self.setting} names a file with a key, which needs {error.name}: "
+                "pip install 'dovetail[nkeys]'",
+                setting=self.setting,
+            ) from error
+        if self.credentials is not None:
+            return nkeys.sign_with_credentials(self.credentials, nonce, self.setting)
+        assert self.nkey is not None
+        return nkeys.sign_with_seed(self.nkey, nonce, self.setting)
+
 
 def parse_address(url: str, setting: str) -> Address:
     """The address in parts, or ConfigurationError that names the setting."""
-    scheme, _, rest = url.partition("://")
-    if not rest:
-        raise ConfigurationError(f"{setting} must look like nats://localhost:4222", setting=setting)
-    if parse_qs(urlsplit(url).query):
-        raise ConfigurationError(f"{setting} takes no parameters after '?'", setting=setting)
-    credentials, _, hosts = rest.rstrip("/").rpartition("@")
-    user, colon, password = credentials.partition(":")
-    return Address(
-        hosts=tuple(_host(one, setting) for one in hosts.split(",")),
-        tls=scheme == "tls",
-        user=unquote(user) if credentials else None,
-        password=unquote(password) if colon else None,
+    parts = parse_server_address(
+        url,
+        setting,
+        port=DEFAULT_PORT,
+        example=EXAMPLE,
+        parameters=("credentials", "nkey", *tls.PARAMETERS),
     )
-
-
-def _host(text: str, setting: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port or DEFAULT_PORT
-    except ValueError:  # a port that is no number, or an address in brackets that is none
-        host, port = None, 0
-    if not host or not text.lower().startswith((host, "[")) or "/" in text:
+    if parts.path:
         raise ConfigurationError(
-            f"{setting} has no usable host and port; it must look like nats://localhost:4222",
+            f"{setting} has more after the port than NATS knows; it must look like {EXAMPLE}",
             setting=setting,
         )
-    return host, port
+    credentials, nkey = (parts.parameters.get(name) for name in ("credentials", "nkey"))
+    if [parts.user, credentials, nkey].count(None) < 2:
+        raise ConfigurationError(
+            f"{setting} has more than one way to sign in; leave one of user, credentials and nkey",
+            setting=setting,
+        )
+    is_tls = parts.scheme == "tls"
+    return Address(
+        hosts=parts.hosts,
+        tls=is_tls,
+        setting=setting,
+        files=TlsFiles.named_in(parts.parameters, tls=is_tls, setting=setting),
+        credentials=credentials,
+        nkey=nkey,
+        user=parts.user,
+        password=parts.password,
+    )

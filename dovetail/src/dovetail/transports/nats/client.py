@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,34 +12,42 @@ from typing import Any
 
 import msgspec
 
-from dovetail.errors import ConfigurationError, QueueUnavailable
+from dovetail import tls
+from dovetail.connecting import Connecting, connect_to_any
+from dovetail.errors import ConfigurationError
 from dovetail.options import QueueOptions
+from dovetail.server_address import Host
 from dovetail.transports.nats.address import Address
-from dovetail.transports.nats.wire import OnMessage, ProtocolError, ServerInfo, Wire
+from dovetail.transports.nats.wire import OnMessage, ServerInfo, Wire
 
 log = logging.getLogger("dovetail.nats")
 
 CONNECT_SECONDS = 3.0
 #: A connection that does not answer a ping for so long is lost, though nobody said so.
 PING_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 2.0
-#: A host name that cannot be resolved for so long is a mistake rather than a machine yet to start.
-UNKNOWN_HOST_SECONDS = 10.0
 #: How late a time-out may be noticed.
 SWEEP_SECONDS = 0.1
-#: Seconds between two lines that say that we still wait.
-REPORT_SECONDS = 5.0
 
 #: How the answer to a request begins that nobody listens to.
 NO_RESPONDERS = b"NATS/1.0 503"
 
 Reply = tuple[bytes | None, bytes]
-#: What the server says for good where user, password or token are wrong.
-_REFUSALS = ("authorization violation", "authentication", "user authentication")
+#: How the server's errors begin that say who we are is wrong, or not valid any more.
+_REFUSALS = (
+    "authorization violation",
+    "authentication expired",
+    "authentication revoked",
+    "user authentication",
+    "account authentication",
+)
 
 
 class ConnectionLost(Exception):
     """The connection ended while an answer was awaited."""
+
+
+class NotNow(OSError):
+    """The server is there, and does not serve us yet."""
 
 
 @dataclass
@@ -68,6 +74,7 @@ class Client:
         self._last_token = 0
         #: What is asked, with the time of the event loop at which we give up.
         self._waiting: dict[bytes, tuple[asyncio.Future[Reply], float]] = {}
+        self._connecting: Connecting
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -84,7 +91,8 @@ class Client:
         """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
         self.loop = asyncio.get_running_loop()
         self.subscribe(self._inbox + b".*", self._answered)
-        await self._connect_patiently()
+        self._connecting = Connecting(self._connect_any, self.address.shown, self._options)
+        await self._connecting.first()
         self._keeper = asyncio.create_task(self._keep_connected())
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -190,53 +198,10 @@ class Client:
 
     # Connecting
 
-    async def _connect_patiently(self) -> None:
-        started = reported = time.monotonic()
-        pause, patience = 0.05, self._options.patience
-        while True:
-            try:
-                return await self._connect_any()
-            except (OSError, TimeoutError, ProtocolError) as error:
-                waited = time.monotonic() - started
-                self._give_up_on_unknown_host(error, waited)
-                if patience is not None and waited >= patience:
-                    raise QueueUnavailable(self._unreachable(error)) from error
-                if reported == started or time.monotonic() - reported >= REPORT_SECONDS:
-                    reported = time.monotonic()
-                    log.warning("%s; waiting for it", self._unreachable(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-    def _unreachable(self, error: BaseException) -> str:
-        reason = str(error) or type(error).__name__
-        if isinstance(error, TimeoutError):
-            reason = "no answer"
-        elif isinstance(error, ConnectionRefusedError) or "Connect call failed" in reason:
-            reason = "nothing listens there (connection refused)"
-        elif isinstance(error, socket.gaierror):
-            reason = "the host's name cannot be resolved"
-        return f"the queue at {self.address.shown} ({self._options.setting}) cannot be reached: {reason}"
-
-    def _give_up_on_unknown_host(self, error: BaseException, waited: float) -> None:
-        if isinstance(error, socket.gaierror) and waited >= UNKNOWN_HOST_SECONDS:
-            raise ConfigurationError(
-                self._unreachable(error), setting=self._options.setting
-            ) from error
-
     async def _connect_any(self) -> None:
-        """Connect to the first server of the cluster that takes us, in random order."""
-        hosts = list(self.address.hosts)
-        random.shuffle(hosts)
-        for position, (host, port) in enumerate(hosts):
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await self._connect(host, port)
-                    return
-            except (OSError, TimeoutError, ProtocolError):
-                if position == len(hosts) - 1:
-                    raise
+        await connect_to_any(self.address.hosts, self._connect)
 
-    async def _connect(self, host: str, port: int) -> None:
+    async def _connect(self, host: Host) -> None:
         lost = asyncio.Event()
 
         def on_lost(error: Exception | None) -> None:
@@ -244,18 +209,15 @@ class Client:
             if lost is self._lost:  # and not one that never came about
                 self._on_lost(error)
 
-        _, wire = await self.loop.create_connection(lambda: Wire(on_lost), host, port)
-        try:
-            self.info = await wire.info
-            if self.address.tls or self.info.tls_required:
-                await wire.start_tls(self.address.tls_context(), host)
-            wire.write(b"CONNECT %s\r\n" % msgspec.json.encode(self._introduction()))
-            await wire.ping()
-        except BaseException as error:
-            wire.abort()
-            if isinstance(error, Exception):
-                self._raise_refusal(wire.last_error)
-            raise
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, wire = await self.loop.create_connection(lambda: Wire(on_lost), *host)
+            try:
+                await self._greet(wire, host[0])
+            except OSError as error:
+                raise self._refused(wire, error) from error
+            except BaseException:
+                wire.abort()
+                raise
         if lost.is_set():
             raise ConnectionResetError("closed by the server")
         wire.on_error = self._server_complained
@@ -265,6 +227,18 @@ class Client:
         self._connected.set()
         for callback in self.on_connected:
             callback()
+
+    async def _greet(self, wire: Wire, host: str) -> None:
+        """Sign in, over TLS where the address or the server wants it."""
+        self.info = await wire.info
+        if self.address.tls and not self.info.offers_tls:
+            raise self._wrong(
+                "offers no TLS", "switch it on there, or write nats: for a connection without"
+            )
+        if self.info.offers_tls and (self.address.tls or self.info.tls_required):
+            await wire.start_tls(self.address.tls_context(), host)
+        wire.write(b"CONNECT %s\r\n" % msgspec.json.encode(self._introduction()))
+        await wire.ping()
 
     def _introduction(self) -> dict[str, Any]:
         return {
@@ -276,19 +250,24 @@ class Client:
             "headers": True,
             "no_responders": True,
             "name": self._options.source,
-            **self.address.sign_in(),
+            **self.address.sign_in(self.info.nonce or ""),
         }
 
-    def _raise_refusal(self, error: str | None) -> None:
-        if error is None:
-            return
-        if error.lower().startswith(_REFUSALS) and self._keeper is None:
-            raise ConfigurationError(
-                f"the queue at {self.address.shown} refused the user and password or token in "
-                f"{self._options.setting}: {error}",
-                setting=self._options.setting,
-            )
-        raise ProtocolError(error)
+    def _refused(self, wire: Wire, error: OSError) -> Exception:
+        """What it means that the server ended the greeting."""
+        wire.abort()
+        said = wire.last_error or ""
+        if said.lower().startswith(_REFUSALS):
+            return self._wrong("refused the user and password, token or key", said)
+        if reason := tls.refusal(error) or tls.refusal(wire.lost_by):
+            return self._wrong("cannot be talked to over TLS", reason)
+        return NotNow(said) if said else error
+
+    def _wrong(self, what: str, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the queue at {self.address.shown} ({self._options.setting}) {what}: {why}",
+            setting=self._options.setting,
+        )
 
     def _server_complained(self, error: str) -> None:
         log.error("the queue at %s says: %s", self.address.shown, error)
@@ -325,7 +304,7 @@ class Client:
             await self._watch()
             log.warning("connection to %s lost: %s; trying again", self.address.shown, self._why)
             lost = time.monotonic()
-            await self._reconnect()
+            await self._connecting.again()
             log.warning(
                 "connection to %s regained after %.1f s",
                 self.address.shown,
@@ -342,19 +321,6 @@ class Client:
             except TimeoutError:
                 if not await self.flush(PING_SECONDS) and self._wire is not None:
                     self._wire.abort()
-
-    async def _reconnect(self) -> None:
-        pause, reported = 0.02, time.monotonic()
-        while True:
-            try:
-                return await self._connect_any()
-            except (OSError, TimeoutError, ProtocolError) as error:
-                if time.monotonic() - reported >= REPORT_SECONDS:
-                    reported = time.monotonic()
-                    log.warning("%s; still trying", self._unreachable(error))
-            # Jitter, so that many clients do not come back to a restarted server together.
-            await asyncio.sleep(pause * (0.5 + random.random()))
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 def _fail(future: asyncio.Future[Reply], error: Exception) -> None:

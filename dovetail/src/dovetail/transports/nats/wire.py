@@ -33,11 +33,19 @@ class ServerInfo(msgspec.Struct):
     version: str = ""
     max_payload: int = 1_048_576
     tls_required: bool = False
+    tls_available: bool = False
     auth_required: bool = False
     nonce: str | None = None
     headers: bool = False
     jetstream: bool = False
     server_name: str = ""
+    #: The name of the cluster that the server belongs to; empty for one alone.
+    cluster: str = ""
+
+    @property
+    def offers_tls(self) -> bool:
+        """Whether the connection may go on over TLS."""
+        return self.tls_required or self.tls_available
 
     @property
     def largest_body(self) -> int:
@@ -50,10 +58,6 @@ class ServerInfo(msgspec.Struct):
         return tuple(
             int(word) for word in self.version.split("-")[0].split(".") if word.isdecimal()
         )
-
-
-class ProtocolError(Exception):
-    """The other side does not speak the NATS protocol, or refused what we said."""
 
 
 class Wire(asyncio.Protocol):
@@ -76,6 +80,8 @@ class Wire(asyncio.Protocol):
         self.callbacks: dict[bytes, OnMessage] = {}
         self.info: asyncio.Future[ServerInfo] = loop.create_future()
         self.last_error: str | None = None
+        #: What ended the connection, where that was an error.
+        self.lost_by: Exception | None = None
         self.on_error: Callable[[str], None] | None = None
         self.closed = False
 
@@ -88,6 +94,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what waits for a PONG, and tell the owner."""
         self.closed = True
+        self.lost_by = exc
         self._resume.set()
         lost = ConnectionResetError(self.last_error or str(exc or "closed by the server"))
         waiting: list[asyncio.Future[Any]] = [*self._pongs, self.info]

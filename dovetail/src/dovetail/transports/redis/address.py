@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
 
+from dovetail import tls
 from dovetail.errors import ConfigurationError
+from dovetail.server_address import Host, parse_server_address
+from dovetail.tls import TlsFiles
 
 DEFAULT_PORT = 6379
 EXAMPLE = "redis://localhost:6379"
-
-Host = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Address:
 
     hosts: tuple[Host, ...]
     tls: bool
+    setting: str
+    files: TlsFiles
     database: int
     user: str | None = field(repr=False)
     password: str | None = field(repr=False)
@@ -32,8 +34,8 @@ class Address:
         return f"{'rediss' if self.tls else 'redis'}://{hosts}{database}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """The system's certificates, or those of SSL_CERT_FILE; None for a connection without TLS."""
-        return ssl.create_default_context() if self.tls else None
+        """As TlsFiles.context; None for a connection without TLS."""
+        return self.files.context(self.setting) if self.tls else None
 
     def sign_in(self) -> tuple[str, ...]:
         """The words of HELLO that say who we are."""
@@ -44,38 +46,27 @@ class Address:
 
 def parse_address(url: str, setting: str) -> Address:
     """The address in parts, or ConfigurationError that names the setting."""
-    scheme, _, rest = url.partition("://")
-    credentials, _, place = rest.rpartition("@")
-    hosts, _, database = place.partition("/")
-    if not hosts or "?" in place or not (database or "0").isdecimal():
+    parts = parse_server_address(
+        url, setting, port=DEFAULT_PORT, example=EXAMPLE, parameters=tls.PARAMETERS
+    )
+    if not (parts.path or "0").isdecimal():
         raise ConfigurationError(
-            f"{setting} must look like {EXAMPLE} or {EXAMPLE}/1, without parameters after '?'",
+            f"{setting} must look like {EXAMPLE} or {EXAMPLE}/1: after the slash, the number of a database",
             setting=setting,
         )
-    user, colon, password = credentials.partition(":")
-    if credentials and not colon:
+    if parts.user is not None and parts.password is None:
         raise ConfigurationError(
             f"{setting} has a user without a password; it must look like "
             "redis://user:password@host:6379, or redis://:password@host:6379",
             setting=setting,
         )
+    is_tls = parts.scheme == "rediss"
     return Address(
-        hosts=tuple(_host(one, setting) for one in hosts.split(",")),
-        tls=scheme == "rediss",
-        database=int(database or 0),
-        user=unquote(user) or None,
-        password=unquote(password) if colon else None,
+        hosts=parts.hosts,
+        tls=is_tls,
+        setting=setting,
+        files=TlsFiles.named_in(parts.parameters, tls=is_tls, setting=setting),
+        database=int(parts.path or 0),
+        user=parts.user or None,
+        password=parts.password,
     )
-
-
-def _host(text: str, setting: str) -> Host:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port or DEFAULT_PORT
-    except ValueError:  # a port that is no number, or an address in brackets that is none
-        host, port = None, 0
-    if not host or not text.lower().startswith((host, "[")):
-        raise ConfigurationError(
-            f"{setting} has no usable host and port; it must look like {EXAMPLE}", setting=setting
-        )
-    return host, port

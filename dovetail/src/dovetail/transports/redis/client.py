@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any
 
 from hiredis import ReplyError
 
-from dovetail.connecting import Connecting
-from dovetail.errors import ConfigurationError, QueueError, QueueFull, QueueUnavailable
+from dovetail.connecting import Connecting, connect_to_any
+from dovetail.errors import QueueError, QueueFull, QueueUnavailable
 from dovetail.options import QueueOptions
-from dovetail.transports.redis.address import Address, Host
-from dovetail.transports.redis.handshake import REFUSED, Greeting, Handshake, Moved, NotNow
+from dovetail.server_address import Host
+from dovetail.transports.redis.address import Address
+from dovetail.transports.redis.handshake import REFUSED, Greeting, Handshake, Moved
 from dovetail.transports.redis.layout import TAG
 from dovetail.transports.redis.scripts import script
 from dovetail.transports.redis.wire import Argument, ConnectionLost, OnPush, Wire
@@ -177,41 +176,29 @@ class Client:
     # Connecting
 
     async def _connect_any(self) -> None:
-        """Connect to the first of the hosts that takes us, or to whom it sends us."""
-        hosts = list(self.address.hosts)
-        random.shuffle(hosts)
-        for position, host in enumerate(hosts):
-            try:
-                await self._connect(host)
-                break
-            except Moved as error:
-                await self._connect(error.host)
-                break
-            except OSError:
-                if position == len(hosts) - 1:
-                    raise
+        await connect_to_any(self.address.hosts, self._connect_or_follow)
+
+    async def _connect_or_follow(self, host: Host) -> None:
+        try:
+            await self._connect(host)
+        except Moved as error:
+            await self._connect(error.host)
 
     async def _connect(self, host: Host) -> None:
-        loop, tls = asyncio.get_running_loop(), self.address.tls_context()
+        loop, context = asyncio.get_running_loop(), self.address.tls_context()
+        wire: Wire | None = None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, wire = await loop.create_connection(lambda: Wire(self._on_push), *host, ssl=tls)
-                try:
-                    self.server = await self._handshake.greet(wire)
-                except BaseException:
-                    wire.abort("")
-                    raise
-        except ssl.SSLCertVerificationError as error:
-            raise ConfigurationError(
-                f"the certificate of the queue at {self.address.shown} ({self._options.setting}) is not "
-                f"trusted: {error.verify_message}; SSL_CERT_FILE names its authority",
-                setting=self._options.setting,
-            ) from error
-        except ConnectionLost as error:
-            raise NotNow(str(error)) from error
-        except TimeoutError as error:
-            hint = "; does it speak TLS? rediss:// does" if tls else ""
-            raise NotNow(f"no answer within {CONNECT_SECONDS:g} s{hint}") from error
+                _, wire = await loop.create_connection(
+                    lambda: Wire(self._on_push), *host, ssl=context
+                )
+                self.server = await self._handshake.greet(wire)
+        except BaseException as error:
+            if wire is not None:
+                wire.abort("")
+            if isinstance(error, (OSError, ConnectionLost)):
+                raise self._handshake.failed(error, wire) from error
+            raise
         self._wire = wire
         self._connected.set()
         for callback in self.on_connected:

@@ -7,10 +7,12 @@ from typing import Any
 
 from hiredis import ReplyError
 
+from dovetail import tls
 from dovetail.errors import ConfigurationError
-from dovetail.transports.redis.address import Address, Host
+from dovetail.server_address import Host
+from dovetail.transports.redis.address import Address
 from dovetail.transports.redis.layout import TAG
-from dovetail.transports.redis.wire import Wire
+from dovetail.transports.redis.wire import ConnectionLost, Wire
 
 OLDEST_SERVER = (7, 0)
 #: How errors begin that say that user and password are wrong, or may not do what we do.
@@ -61,6 +63,20 @@ class Handshake:
     def refused(self, error: str) -> ConfigurationError:
         """What the server says about user and password, which it does not repeat."""
         return self._wrong("refused the user, the password or what they may do", error)
+
+    def failed(self, error: OSError | ConnectionLost, wire: Wire | None) -> Exception:
+        """What it means that there is no connection."""
+        if isinstance(error, NotNow):
+            return error
+        if reason := tls.refusal(error) or (wire and tls.refusal(wire.lost_by)):
+            return self._wrong("cannot be talked to over TLS", reason)
+        if isinstance(error, TimeoutError):
+            hint = "; does it speak TLS there? (redis: is for one that does not)"
+            return NotNow(f"no answer{hint if self._address.tls else ''}")
+        if isinstance(error, ConnectionLost):
+            hint = "" if self._address.tls else "; does it want TLS? (rediss: instead of redis:)"
+            return NotNow(f"{error}{hint}")
+        return error
 
     def _check(self, reply: Any) -> None:
         if not isinstance(reply, ReplyError):

@@ -38,6 +38,8 @@ class Wire(asyncio.Protocol):
         self._writable.set()
         self._ended = asyncio.Event()
         self._why = ""
+        #: What ended the connection, where that was an error.
+        self.lost_by: Exception | None = None
         self.closed = False
 
     # Protocol callbacks
@@ -49,6 +51,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what waits for a reply."""
         self.closed = True
+        self.lost_by = exc
         self._why = self._why or str(exc or "closed by the server")
         self._writable.set()
         self._ended.set()

@@ -1,0 +1,90 @@
+"""The address of a server in parts: `scheme://user:password@host:port,host:port/path?name=value`.
+
+Shared by the transports that connect over a network. Whoever fails half-way has no secret in a variable:
+tracebacks may be printed with what each frame holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from dovetail.errors import ConfigurationError
+
+Host = tuple[str, int]
+
+
+class Secret(str):
+    """A text that does not show itself in representations, and so not in tracebacks with variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """What an address says. `hosts` is empty where one of them is not usable."""
+
+    scheme: str
+    hosts: tuple[Host, ...]
+    path: str = field(repr=False)
+    parameters: Mapping[str, str] = field(repr=False)
+    user: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+
+
+def parse_server_address(
+    url: str, setting: str, *, port: int, example: str, parameters: Collection[str] = ()
+) -> ServerAddress:
+    """The parts, with `port` for hosts without one; ConfigurationError names the setting and no secret."""
+    url = Secret(url)
+    address = _split(url, port)
+    if not address.hosts:
+        raise ConfigurationError(
+            f"{setting} has no usable host and port; it must look like {example} (in a user or password, "
+            "write / ? # and @ as %2F %3F %23 and %40)",
+            setting=setting,
+        )
+    unknown = [name for name in address.parameters if name not in parameters]
+    if unknown:
+        taken = ", ".join(parameters) if parameters else "nothing"
+        named = f": not {unknown[0]!r}" if unknown[0].isidentifier() else ""
+        raise ConfigurationError(f"{setting} takes {taken} after '?'{named}", setting=setting)
+    return address
+
+
+def without_secrets(url: str) -> str:
+    """The address for people to see: without user, password and parameters."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        return url
+    return f"{scheme}{slashes}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def _split(url: str, port: int) -> ServerAddress:
+    scheme, _, rest = url.partition("://")
+    before, _, query = rest.partition("?")
+    login, _, place = before.rpartition("@")
+    hosts, _, path = place.partition("/")
+    user, colon, password = login.partition(":")
+    found = [_host(one, port) for one in hosts.split(",")]
+    return ServerAddress(
+        scheme=scheme,
+        hosts=tuple(host for host in found if host) if all(found) else (),
+        path=path,
+        parameters=dict(parse_qsl(query, keep_blank_values=True)),
+        user=unquote(user) if login else None,
+        password=unquote(password) if colon else None,
+    )
+
+
+def _host(text: str, default_port: int) -> Host | None:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:  # a port that is no number, or an address in brackets that is none
+        return None
+    return (host, port) if host and text.lower().startswith((host, "[")) else None
