@@ -163,7 +163,11 @@ async def test_a_repeated_key_adds_one_item(client: httpx.AsyncClient, queue: Me
     assert [item.id for item in await published(queue)] == [key]
 
 
-@pytest.mark.parametrize("key", ["", "1", "not-a-uuid", new_id() + "0", "{" + new_id() + "}"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "1", "not-a-uuid", new_id() + "0", "{" + new_id() + "}"],
+    ids=["empty", "number", "word", "too long", "braces"],
+)
 async def test_a_key_must_be_a_uuid(
     key: str, client: httpx.AsyncClient, queue: MessageQueue
 ) -> None:
