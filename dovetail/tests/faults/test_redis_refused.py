@@ -58,13 +58,22 @@ async def test_right_password(new_redis_server: NewServer) -> None:
     assert "right" not in repr(queue.transport.__dict__)
 
 
-async def test_user_who_may_not_publish(new_redis_server: NewServer) -> None:
+@pytest.mark.parametrize(
+    ("may", "says"),
+    [
+        ("~* +@read", "no permissions to run the 'eval"),
+        ("~* +@read +@scripting", "can't run this command"),
+        ("~other +@all", "can't access at least one of the keys|no permissions to access"),
+    ],
+)
+async def test_user_who_may_not_publish(new_redis_server: NewServer, may: str, says: str) -> None:
     server = await new_redis_server()
+    rights = [*may.split(), "+@connection", "+info", "&*", "+exists"]
     await redis_cli(
-        server, "ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@read", "+@connection", "+info"
+        server, "ACL", "SETUSER", "reader", "on", ">pw", "%R~{dovetail}:claims", *rights
     )
     async with connect(f"redis://reader:pw@127.0.0.1:{server.port}", setting=SETTING) as queue:
-        with pytest.raises(ConfigurationError, match="no permissions to run the 'eval") as caught:
+        with pytest.raises(ConfigurationError, match=says) as caught:
             await queue.publish(numbered()(1))
     assert caught.value.setting == SETTING
 

@@ -42,7 +42,8 @@ class Nats(Technology):
         return {"config": f"tls: {json.dumps(files | demand)}"}
 
     def with_password(self, user: str, password: str, folder: Path) -> dict[str, Any]:
-        return {"config": f"authorization: {json.dumps({'user': user, 'password': password})}"}
+        login = json.dumps({"user": user, "password": password}, ensure_ascii=False)
+        return {"config": f"authorization: {login}"}
 
 
 class Redis(Technology):
@@ -70,3 +71,12 @@ def address(
     query = "&".join(f"{name}={quote(str(file))}" for name, file in files.items())
     at, mark = "@" if login else "", "?" if query else ""
     return f"{scheme}://{login}{at}{server.host}:{server.port}{mark}{query}"
+
+
+def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both of what a server is to demand."""
+    both = one | other
+    for name in one.keys() & other.keys():
+        joined = one[name] + "\n" + other[name] if name == "config" else one[name] | other[name]
+        both[name] = joined
+    return both

@@ -68,7 +68,7 @@ def _key(seed: str) -> Ed25519PrivateKey | None:
     """None where this is no seed of a user."""
     try:
         raw = b32decode(seed + "=" * (-len(seed) % 8))
-    except binascii.Error:
+    except ValueError:  # which binascii.Error is, too
         return None
     if len(raw) != _SEED_BYTES or _checksum(raw[:-2]) != raw[-2:]:
         return None

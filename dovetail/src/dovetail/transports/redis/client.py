@@ -33,6 +33,8 @@ RETRY_SECONDS = 0.05
 _PASSES = {"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS"}
 _ELSEWHERE = {"READONLY", "MOVED", "ASK"}
 _NO_ROOM = {"OOM", "MISCONF"}
+#: What Redis 7 says where a script may not do what its user may not.
+_MAY_NOT = "The user executing the script can't"
 
 
 class NoSuchGroup(QueueError):
@@ -160,7 +162,7 @@ class Client:
             wire.abort(error)
         elif code in _NO_ROOM:
             raise QueueFull(f"the queue's store has no room ({error}); nothing was accepted")
-        elif code in REFUSED:
+        elif code in REFUSED or _MAY_NOT in error:
             raise self._handshake.refused(error)
         elif code in ("NOGROUP", "UNBLOCKED"):
             raise NoSuchGroup(error)
