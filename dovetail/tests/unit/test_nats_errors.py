@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,8 +24,14 @@ class Prepared:
     def __init__(self) -> None:
         self.subjects: list[str] = []
         self.full = 0
-        client = SimpleNamespace(on_connected=[], address=SimpleNamespace(shown="nats://host:1"))
+        loop = asyncio.get_running_loop()
+        self.deadline = loop.time() + 5
+        address = SimpleNamespace(shown="nats://host:1")
+        client = SimpleNamespace(on_connected=[], address=address, loop=loop)
         self.publisher = Publisher(cast(Client, client), 5, self._prepare, self._on_full)
+
+    async def accepted(self, headers: bytes | None, body: bytes) -> bool:
+        return await self.publisher._accepted(MESSAGE, (headers, body), self.deadline)
 
     async def _prepare(self, message: Outgoing) -> None:
         self.subjects.append(message.subject)
@@ -42,34 +49,35 @@ def refusal(code: int, err_code: int, description: str = "words") -> bytes:
     "body", [b'{"stream":"s","seq":7}', b'{"stream":"s","seq":7,"duplicate":true,"domain":"d"}']
 )
 async def test_confirmation(body: bytes) -> None:
-    assert await Prepared().publisher._accepted(MESSAGE, (None, body))
+    assert await Prepared().accepted(None, body)
 
 
 @pytest.mark.parametrize("err_code", [10077, 10023, 10047, 10028, 10002])
 async def test_no_room(err_code: int) -> None:
     prepared = Prepared()
     with pytest.raises(QueueFull, match="nothing was accepted") as caught:
-        await prepared.publisher._accepted(MESSAGE, (None, refusal(503, err_code)))
+        await prepared.accepted(None, refusal(503, err_code))
     assert caught.value.id == "id-1"
     assert prepared.full == 1
 
 
 @pytest.mark.parametrize(
-    ("code", "err_code"), [(503, 10008), (503, 10009), (500, 10074), (500, 10118), (503, 1)]
+    ("code", "err_code"),
+    [(503, 10008), (503, 10009), (500, 10118), (500, 10119), (429, 10167), (503, 1)],
 )
 async def test_not_ready_is_tried_again(code: int, err_code: int) -> None:
-    assert not await Prepared().publisher._accepted(MESSAGE, (None, refusal(code, err_code)))
+    assert not await Prepared().accepted(None, refusal(code, err_code))
 
 
 async def test_any_other_refusal() -> None:
     with pytest.raises(QueueUnavailable, match="refused the message: words") as caught:
-        await Prepared().publisher._accepted(MESSAGE, (None, refusal(400, 10060)))
+        await Prepared().accepted(None, refusal(400, 10060))
     assert caught.value.id == "id-1"
 
 
 async def test_no_stream_is_made_and_tried_again() -> None:
     prepared = Prepared()
-    assert not await prepared.publisher._accepted(MESSAGE, (b"NATS/1.0 503\r\n\r\n", b""))
+    assert not await prepared.accepted(b"NATS/1.0 503\r\n\r\n", b"")
     assert prepared.subjects == ["events.x"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -12,23 +14,37 @@ from dovetail.errors import QueueError, QueueUnavailable
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
 from dovetail.transports.nats.headers import parse_headers
 from dovetail.transports.nats.live import asking
+from dovetail.transports.nats.wire import ServerInfo
 
 #: The server's error codes that we act on (server/errors.json of nats-server).
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
 SUBJECTS_OVERLAP = 10065
 CONSUMER_NOT_FOUND = 10014
+MESSAGE_NOT_FOUND = 10037
 NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)
 #: Full: the stream's limit of bytes or messages, the account's or the server's storage.
 NO_ROOM = (10077, 10023, 10047, 10028, 10002)
 #: For the server, or for the account.
 SWITCHED_OFF = (10076, 10039)
-#: The server is not ready to answer yet; asking again helps.
-NOT_READY = (10008, 10009, 10074, 10118)
+#: Asking again helps: no leader yet, offline, too much at once.
+NOT_READY = (10008, 10009, 10118, 10119, 10167)
+#: Copies cannot be kept: by a server alone, or while too few servers of a cluster are up.
+NOT_CLUSTERED = 10074
+NO_PEERS = 10005
 
 #: From this version on, one request reads many messages (ADR-31).
 BATCH_GET_VERSION = (2, 11)
 RETRY_SECONDS = 0.1
+#: The header field of a stored message that says when it was stored.
+TIME_STAMP = "Nats-Time-Stamp"
+#: In a cluster the server that was to answer may be gone without anybody to say so: after this we ask again.
+FIRST_WAIT_SECONDS = 1.0
+#: A list has all it can have after 4 seconds, where servers that have a part of it are down.
+LONGEST_WAIT_SECONDS = 5.0
+#: What a cluster needs to elect a leader in the place of one that was killed, on top of the time-out: nobody
+#: answers before. A server waits 4 to 9 seconds for its leader until it stands for election itself.
+ELECTION_SECONDS = 15.0
 
 
 class ApiError(QueueError):
@@ -49,7 +65,10 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
 
 class JetStream:
-    """Requests to `$JS.API`. Each waits for the connection and the server, for `timeout` seconds."""
+    """Requests to `$JS.API`. Each waits for the connection and the server, for `timeout` seconds.
+
+    In a cluster also for the election of a leader.
+    """
 
     def __init__(self, client: Client, timeout: float) -> None:
         self._client = client
@@ -74,8 +93,26 @@ class JetStream:
 
     async def message(self, stream: str, wanted: Mapping[str, Any]) -> StoredMessage | None:
         """One message by `{"seq": n}`, `{"last_by_subj": s}` or `{"seq": n, "next_by_subj": s}`."""
+        if self._client.info.cluster:
+            return await self._from_leader(stream, wanted)
         headers, body = await self._ask(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(wanted))
         return stored_message(headers, body)
+
+    async def _from_leader(self, stream: str, wanted: Mapping[str, Any]) -> StoredMessage | None:
+        """Any copy answers a direct get, also one that has yet to hear what the others have stored."""
+        try:
+            found = (await self.call(f"STREAM.MSG.GET.{stream}", wanted))["message"]
+        except ApiError as error:
+            if error.code != MESSAGE_NOT_FOUND:
+                raise
+            return None
+        headers = parse_headers(b64decode(found.get("hdrs", "")))
+        return StoredMessage(
+            subject=found["subject"],
+            sequence=found["seq"],
+            headers={**headers, TIME_STAMP: found["time"]},
+            body=b64decode(found.get("data", "")),
+        )
 
     async def messages(self, stream: str, sequences: Sequence[int]) -> list[StoredMessage]:
         """Those of these sequence numbers that exist, asked for at once."""
@@ -121,24 +158,29 @@ class JetStream:
 
     async def _ask(self, subject: str, body: bytes) -> Reply:
         """Ask until there is an answer: a restarted server has no JetStream for a moment."""
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        patience = self._timeout + (ELECTION_SECONDS if self._client.info.cluster else 0)
+        deadline = asyncio.get_running_loop().time() + patience
+        wait = FIRST_WAIT_SECONDS if self._client.info.cluster else math.inf
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
-                    answer = await self._ask_once(subject.encode(), body, deadline)
+                    until = min(deadline, self._client.loop.time() + wait)
+                    answer = await self._ask_once(subject.encode(), body, until)
                     if answer is not None:
                         return answer
+                    if self._client.loop.time() >= until:
+                        wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
             raise QueueUnavailable(
-                f"the queue at {self._client.address.shown} did not answer within {self._timeout:g} s"
-                " (is JetStream switched on there?)"
+                f"the queue at {self._client.address.shown} did not answer within {patience:g} s"
+                f" ({_doubt(self._client.info)})"
             ) from error
 
     async def _ask_once(self, subject: bytes, body: bytes, deadline: float) -> Reply | None:
         try:
             headers, answer = await self._client.request(subject, body, deadline)
-        except ConnectionLost:
+        except (ConnectionLost, TimeoutError):
             return None
         if _not_ready(answer) or (headers and headers.startswith(NO_RESPONDERS)):
             return None
@@ -146,9 +188,15 @@ class JetStream:
 
 
 def _not_ready(answer: bytes) -> bool:
-    return b'"err_code":100' in answer and any(
-        b'"err_code":%d' % code in answer for code in NOT_READY
+    return b'"err_code":10' in answer and any(
+        b'"err_code":%d,' % code in answer for code in NOT_READY
     )
+
+
+def _doubt(info: ServerInfo) -> str:
+    if info.cluster:
+        return "are most servers of the cluster up, and is JetStream switched on there?"
+    return "is JetStream switched on there?"
 
 
 def stored_message(headers: bytes | None, body: bytes) -> StoredMessage | None:

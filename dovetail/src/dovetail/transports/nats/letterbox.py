@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,11 +65,13 @@ class Letterbox:
         if not await self._read([int(letter.id)]):
             raise DeadLetterNotFound(letter.id)
         subject = letter.subject
+        kind: Literal["event", "command"] = "command"
         if letter.kind == "event":
             subject = layout.replay_subject(letter.group, letter.claimed, letter.subject)
+            kind = "event"
         # The id makes a replay that is repeated, because dropping failed, harmless.
         headers = header_block({**(letter.headers or {}), "Nats-Msg-Id": f"replay-{letter.id}"})
-        await self._publisher.publish(subject, body, headers)
+        await self._publisher.publish(subject, body, headers, kind)
         await self.drop(letter)
 
     async def drop(self, letter: DeadLetter) -> None:

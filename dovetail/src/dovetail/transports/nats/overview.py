@@ -16,6 +16,7 @@ from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
     STREAM_NOT_FOUND,
+    TIME_STAMP,
     ApiError,
     JetStream,
 )
@@ -105,7 +106,7 @@ class Overview:
 
     async def _published(self, stream: str, sequence: int, subject: str) -> datetime | None:
         found = await self._api.message(stream, {"seq": sequence, "next_by_subj": subject})
-        stamp = found.headers.get("Nats-Time-Stamp") if found else None
+        stamp = found.headers.get(TIME_STAMP) if found else None
         return msgspec.convert(stamp, datetime) if stamp else None
 
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from dovetail.delivery import Claim, Outgoing
-from dovetail.errors import CommandClaimed, ConfigurationError, NoGroup, QueueUnavailable
+from dovetail.errors import (
+    CommandClaimed,
+    ConfigurationError,
+    DovetailError,
+    NoGroup,
+    QueueUnavailable,
+)
 from dovetail.options import QueueOptions
-from dovetail.subjects import matches, overlap
+from dovetail.subjects import RESERVED, matches, overlap
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
+    NO_PEERS,
+    NOT_CLUSTERED,
     NOT_UNIQUE_ON_WORK_QUEUE,
     STREAM_NAME_IN_USE,
     STREAM_NOT_FOUND,
     ApiError,
     JetStream,
 )
+
+log = logging.getLogger("dovetail.nats")
 
 _UPDATE_TRIES = 10
 
@@ -46,6 +57,9 @@ class Provision:
 
     async def take(self, message: Outgoing) -> None:
         """Let a stream take this message's subject; NoGroup for a command that nobody ever claimed."""
+        if message.subject.startswith(f"{RESERVED}."):
+            await self.streams()
+            return
         if message.kind == "event":
             await self.events_on(message.subject)
             return
@@ -127,9 +141,36 @@ class Provision:
         except ApiError as error:
             # There with other settings: an operator's choice, or subjects that were added since.
             if error.code != STREAM_NAME_IN_USE:
-                raise ConfigurationError(
-                    f"the queue refused the stream {name!r}: {error}"
-                ) from error
+                raise self._refused(name, error) from error
+            if self._options.replicas > 1:
+                await self._replicate(name)
+
+    async def _replicate(self, name: str) -> None:
+        """Let a stream that was made with fewer copies keep as many as are wanted now."""
+        config = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
+        wanted = self._options.replicas
+        if config["num_replicas"] >= wanted:
+            return
+        log.info("the stream %r gets %d copies, from %d", name, wanted, config["num_replicas"])
+        try:
+            await self._api.call(f"STREAM.UPDATE.{name}", {**config, "num_replicas": wanted})
+        except ApiError as error:
+            raise self._refused(name, error) from error
+
+    def _refused(self, name: str, error: ApiError) -> DovetailError:
+        replicas = self._options.replicas
+        if error.code == NOT_CLUSTERED:
+            return ConfigurationError(
+                f"replicas={replicas} needs a cluster, and the queue is one server alone: connect with "
+                "replicas=1, or to a cluster",
+                setting="replicas",
+            )
+        if error.code == NO_PEERS:
+            return QueueUnavailable(
+                f"the stream {name!r} cannot have {replicas} copies now: {error}; as many servers of the "
+                "cluster, with JetStream and room, must be up when it is made"
+            )
+        return ConfigurationError(f"the queue refused the stream {name!r}: {error}")
 
 
 def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:

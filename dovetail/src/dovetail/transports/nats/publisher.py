@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +15,8 @@ from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLos
 from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
 
 RETRY_SECONDS = 0.05
+#: In a cluster the server that was to confirm may be gone without a word. Publishing again is harmless.
+SILENCE_SECONDS = 2.0
 REMEMBERED_SUBJECTS = 10_000
 
 
@@ -63,11 +67,17 @@ class Publisher:
         """What the server takes at most, body and headers together."""
         return self._client.info.max_payload
 
-    async def publish(self, subject: str, body: bytes, headers: bytes = b"") -> None:
-        """One message to a stream of our own."""
+    async def publish(
+        self,
+        subject: str,
+        body: bytes,
+        headers: bytes = b"",
+        kind: Literal["event", "command"] = "event",
+    ) -> None:
+        """One message as it is, to a stream that is there."""
         if (size := len(body) + len(headers)) > self.most_bytes:
             raise MessageTooLarge(size, self.most_bytes)
-        outgoing = Outgoing("event", subject, body, "")
+        outgoing = Outgoing(kind, subject, body, "")
         await self._publish_all([(outgoing, headers)], self._client.loop.time() + self._timeout)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
@@ -91,24 +101,38 @@ class Publisher:
         if wire is None:
             return False
         one, headers = addressed
+        until = min(deadline, self._client.loop.time() + self._silence())
         try:
-            answer = await self._client.ask(wire, one.subject.encode(), one.body, headers, deadline)
+            answer = await self._client.ask(wire, one.subject.encode(), one.body, headers, until)
         except ConnectionLost:
             return False
         except TimeoutError as error:
+            if until < deadline:
+                return False
             self._taken.discard(one.subject)
             raise self._unconfirmed(one.id) from error
-        return _plain(answer) or await self._accepted(one, answer)
+        return _plain(answer) or await self._accepted(one, answer, deadline)
 
     async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
+        silence = self._silence()
         try:
-            while rest := await self._publish_once(rest, deadline):
+            while True:
+                started = self._client.loop.time()
+                rest = await self._publish_once(rest, deadline, silence)
+                if not rest:
+                    return
+                if self._client.loop.time() - started >= silence:
+                    silence *= 2  # a queue that is only slow must not be kept busy with repetitions
                 async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
             self._taken.clear()
             raise self._unconfirmed(first) from error
+
+    def _silence(self) -> float:
+        """For how many seconds nothing may be confirmed until we publish again."""
+        return SILENCE_SECONDS if self._client.info.cluster else math.inf
 
     async def _see_to(self, message: Outgoing, deadline: float) -> None:
         """Make sure that a stream takes the message's subject."""
@@ -133,7 +157,9 @@ class Publisher:
             id=id,
         )
 
-    async def _publish_once(self, messages: list[_Addressed], deadline: float) -> list[_Addressed]:
+    async def _publish_once(
+        self, messages: list[_Addressed], deadline: float, silence: float
+    ) -> list[_Addressed]:
         """Publish them together; returns those to be published again, under the same ids."""
         wire = self._client.open_wire or await self._client.ready(deadline)
         ask = self._client.ask
@@ -141,22 +167,26 @@ class Publisher:
             ask(wire, one.subject.encode(), one.body, headers, deadline)
             for one, headers in messages
         ]
-        again = []
-        for message, future in zip(messages, asked, strict=True):
+        again: list[_Addressed] = []
+        for position, (message, future) in enumerate(zip(messages, asked, strict=True)):
+            if not future.done() and not await _comes(future, silence):
+                return again + messages[position:]
             try:
                 answer = await future
             except ConnectionLost:
                 again.append(message)
                 continue
-            if not _plain(answer) and not await self._accepted(message[0], answer):
+            if not _plain(answer) and not await self._accepted(message[0], answer, deadline):
                 again.append(message)
         return again
 
-    async def _accepted(self, message: Outgoing, answer: Reply) -> bool:
+    async def _accepted(self, message: Outgoing, answer: Reply, deadline: float) -> bool:
         """Whether it is on the store; False where it is to be tried again."""
         headers, body = answer
         if headers is not None and headers.startswith(NO_RESPONDERS):
-            await self._prepare(message)  # its stream was deleted, or is not ready after a restart
+            # Its stream was deleted, is not ready after a restart, or has no leader.
+            self._taken.discard(message.subject)
+            await self._see_to(message, deadline)
             return False
         error = _confirmation.decode(body).error
         if error is None:
@@ -170,6 +200,14 @@ class Publisher:
         if error.err_code in NOT_READY or error.code == 503:
             return False
         raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)
+
+
+async def _comes(answer: asyncio.Future[Reply], within: float) -> bool:
+    """Whether it does, within so many seconds, or its own time is over."""
+    if within < math.inf:
+        done, _ = await asyncio.wait([answer], timeout=within)
+        return bool(done)
+    return True
 
 
 def _plain(answer: Reply) -> bool:

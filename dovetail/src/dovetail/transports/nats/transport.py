@@ -66,12 +66,18 @@ class NatsTransport:
         """As Transport.open."""
         await self._client.open()
         try:
-            self._check_version()
+            self._check_server()
         except BaseException:
             await self._client.close()
             raise
 
-    def _check_version(self) -> None:
+    def _check_server(self) -> None:
+        if self._client.info.cluster and self._options.replicas == 1:
+            log.warning(
+                "the queue at %s is a cluster, and a stream that is made now has one copy, which is gone "
+                "while its server is: connect with replicas=3",
+                self._client.address.shown,
+            )
         if self._client.info.version_numbers < OLDEST_SERVER:
             raise ConfigurationError(
                 f"nats-server {self._client.info.version} at {self._client.address.shown} is too old: "

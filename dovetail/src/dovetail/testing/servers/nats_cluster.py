@@ -1,0 +1,119 @@
+"""Three real NATS servers with JetStream, as one cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from dovetail.embedded.ports import free_port
+from dovetail.testing.servers.nats import NatsServer
+from dovetail.testing.servers.process import LIMIT_SECONDS, ServerFailed
+
+_LOOK_SECONDS = 0.02
+_ANSWER_SECONDS = 1.0
+
+
+class NatsCluster:
+    """`size` servers that replicate streams among them, each to be stopped, killed and started again.
+
+    An async context manager that has started when JetStream has a leader on all of them. `config` stands
+    in each server's configuration.
+    """
+
+    def __init__(self, *, size: int = 3, config: str = "") -> None:
+        routes = [free_port() for _ in range(size)]
+        addresses = ", ".join(f"nats://127.0.0.1:{port}" for port in routes)
+        self.servers = [
+            NatsServer(
+                config=f"cluster {{ name: test, listen: 127.0.0.1:{port}, routes: [{addresses}] }}\n"
+                f"{config}"
+            )
+            for port in routes
+        ]
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """The address of all of them, for a client that goes to another one when its own is gone."""
+        return "nats://" + ",".join(f"{one.host}:{one.port}" for one in self.servers)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await asyncio.gather(*(stack.enter_async_context(one) for one in self.servers))
+            await self.ready()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def ready(self) -> None:
+        """Return when each server that runs has caught up with the others. Raises ServerFailed."""
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                for server in self.servers:
+                    while server.running and not await _is_healthy(server):  # noqa: ASYNC110 - it has no signal
+                        await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError as error:
+            raise ServerFailed("the servers of the cluster do not agree on a leader") from error
+
+    async def leader(self, stream: str = "") -> NatsServer:
+        """The server that leads this stream, or all of JetStream where none is named."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while True:
+                async for name in self._leaders(stream):
+                    for server in self.servers:
+                        if server.name == name and server.running:
+                            return server
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _leaders(self, stream: str) -> AsyncIterator[str]:
+        """Who leads, as those say that run: they may not know yet, or not know yet that it is gone."""
+        for server in self.servers:
+            if server.running and (said := await _asked(server, "/jsz?streams=1")) is not None:
+                yield _leader_of(said, stream)
+
+
+def _leader_of(said: dict[str, Any], stream: str) -> str:
+    if not stream:
+        return str(said.get("meta_cluster", {}).get("leader", ""))
+    return next(
+        (
+            str(one.get("cluster", {}).get("leader", ""))
+            for account in said.get("account_details", [])
+            for one in account.get("stream_detail", [])
+            if one["name"] == stream
+        ),
+        "",
+    )
+
+
+async def _is_healthy(server: NatsServer) -> bool:
+    said = await _asked(server, "/healthz")
+    return said is not None and said.get("status") == "ok"
+
+
+async def _asked(server: NatsServer, path: str) -> dict[str, Any] | None:
+    """What the server's monitor answers; None where it does not, or reports trouble."""
+    with contextlib.suppress(OSError):
+        answer = await asyncio.to_thread(_get, server.monitor_url + path)
+        said: dict[str, Any] = json.loads(answer)
+        return said
+    return None
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:
+        content: bytes = answer.read()
+        return content
