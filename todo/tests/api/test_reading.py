@@ -94,7 +94,9 @@ async def test_an_item_that_is_not_saved_yet(client: httpx.AsyncClient, store: S
     assert response.json()["status"] == "accepted"
 
 
-@pytest.mark.parametrize("wanted", [new_id(), "7", "%00", "x" * 3000])
+@pytest.mark.parametrize(
+    "wanted", [new_id(), "7", "%00", "x" * 3000], ids=["unknown", "number", "NUL", "long"]
+)
 async def test_an_item_that_is_not_there(wanted: str, client: httpx.AsyncClient) -> None:
     is_problem(await client.get(f"/todo/{wanted}"), 404)
 

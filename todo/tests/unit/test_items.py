@@ -52,7 +52,9 @@ def test_the_items_of_an_import_keep_their_order_and_its_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "cause", ["", "import-1", str(uuid.uuid4()), str(uuid.UUID(int=0)), "f" * 12 + "-7" * 2]
+    "cause",
+    ["", "import-1", str(uuid.uuid4()), str(uuid.UUID(int=0)), "f" * 12 + "-7" * 2],
+    ids=["empty", "word", "random", "zero", "too short"],
 )
 def test_an_import_needs_an_id_that_tells_its_time(cause: str) -> None:
     with pytest.raises(InvalidItem, match="UUIDv7"):
