@@ -27,7 +27,7 @@ class Leases(Conformance):
         async def take_long(message: Numbered) -> None:
             calls.add(message.number)
             if message.number == 0:
-                await asyncio.sleep(3.5 * LEASE_SECONDS)
+                await asyncio.sleep(2.5 * LEASE_SECONDS)
 
         # What waits behind the slow one, in the same hands, must be kept as well.
         await queue.publish_many([event(number) for number in range(8)])
@@ -47,7 +47,7 @@ class Leases(Conformance):
         async def take_long(messages: list[Numbered]) -> None:
             for message in messages:
                 calls.add(message.number)
-            await asyncio.sleep(2 * LEASE_SECONDS)
+            await asyncio.sleep(1.5 * LEASE_SECONDS)
 
         await queue.publish_many([event(number) for number in range(8)])
         async with connect(address) as another, Worker(queue, [group]), Worker(another, [group]):

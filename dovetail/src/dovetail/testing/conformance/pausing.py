@@ -13,8 +13,8 @@ from dovetail.testing.conformance.names import Numbered, fresh, numbered, number
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 #: All retries together take a tenth of what the dependency is down.
-RETRY = Backoff(first=0.05, most=0.05, tries=3)
-DOWN_SECONDS = 1.5
+RETRY = Backoff(first=0.02, most=0.02, tries=3)
+DOWN_SECONDS = 0.6
 
 
 class Dependency:
