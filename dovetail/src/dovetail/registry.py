@@ -7,9 +7,9 @@ scheme, and what it refers to makes a transport from an address and QueueOptions
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from dovetail.errors import ConfigurationError
 
@@ -30,13 +30,15 @@ _SCHEMES = {
     "amqps": ("dovetail.transports.rabbitmq", "from_url"),
     "embedded": ("dovetail.transports.nats.embedded", "from_url"),
 }
+_SCHEME = re.compile("([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 #: Where other distributions add theirs.
 ENTRY_POINTS = "dovetail.transports"
 
 
 def make_transport(url: str, options: QueueOptions) -> Transport:
     """The transport for this address, not opened yet; ConfigurationError where there is none."""
-    scheme = urlsplit(url).scheme if ":" in url else ""
+    found = _SCHEME.match(url)
+    scheme = found[1].lower() if found else ""
     if scheme in _SCHEMES:
         return _ours(scheme, options)(url, options)
     # Most addresses need not wait for this import.

@@ -48,11 +48,9 @@ def parse_server_address(
             "write / ? # and @ as %2F %3F %23 and %40)",
             setting=setting,
         )
-    unknown = [name for name in address.parameters if name not in parameters]
-    if unknown:
+    if not address.parameters.keys() <= set(parameters):
         taken = ", ".join(parameters) if parameters else "nothing"
-        named = f": not {unknown[0]!r}" if unknown[0].isidentifier() else ""
-        raise ConfigurationError(f"{setting} takes {taken} after '?'{named}", setting=setting)
+        raise ConfigurationError(f"{setting} takes {taken} after '?'", setting=setting)
     return address
 
 

@@ -48,7 +48,9 @@ class Handshake:
 
     async def greet(self, wire: Wire) -> Greeting:
         """Sign in to the master that has our keys."""
-        hello = await wire.call("HELLO", 3, *self._address.sign_in(), "SETNAME", "dovetail")
+        hello = self._masked(
+            await wire.call("HELLO", 3, *self._address.sign_in(), "SETNAME", "dovetail")
+        )
         self._check(hello)
         greeting = Greeting(hello[b"version"].decode(), hello[b"id"])
         if tuple(int(word) for word in greeting.version.split(".")[:2]) < OLDEST_SERVER:
@@ -77,6 +79,13 @@ class Handshake:
             hint = "" if self._address.tls else "; does it want TLS? (rediss: instead of redis:)"
             return NotNow(f"{error}{hint}")
         return error
+
+    def _masked(self, reply: Any) -> Any:
+        """Some repeat the words that they do not understand: then without the password."""
+        password = self._address.password
+        if password and isinstance(reply, ReplyError):
+            return ReplyError(str(reply).replace(password, "…"))
+        return reply
 
     def _check(self, reply: Any) -> None:
         if not isinstance(reply, ReplyError):
