@@ -31,10 +31,8 @@ from dovetail.testing.conformance.names import (
     question,
 )
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
-from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers import NatsServer, Proxy
 from dovetail.transports.nats import client
-
-from .proxy import Proxy
 
 pytestmark = pytest.mark.faults
 

@@ -16,10 +16,9 @@ from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
-from dovetail.testing.servers import RedisServer
+from dovetail.testing.servers import Proxy, RedisServer
 from dovetail.transports.redis import client
 
-from .proxy import Proxy
 from .redis_cli import redis_cli
 from .test_connections import (
     _back,

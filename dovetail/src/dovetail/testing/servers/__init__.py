@@ -4,6 +4,7 @@ from dovetail.testing.servers.nats import NatsServer
 from dovetail.testing.servers.nats_cluster import NatsCluster
 from dovetail.testing.servers.postgres import PostgresServer
 from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+from dovetail.testing.servers.proxy import Proxy
 from dovetail.testing.servers.rabbitmq import RabbitServer
 from dovetail.testing.servers.redis import RedisServer
 
@@ -11,6 +12,7 @@ __all__ = [
     "NatsCluster",
     "NatsServer",
     "PostgresServer",
+    "Proxy",
     "RabbitServer",
     "RedisServer",
     "Server",

@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from dovetail.testing.servers import Server
+from dovetail.testing.servers.process import Server
 
 
 class Proxy:
