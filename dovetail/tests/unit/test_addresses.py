@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dovetail import ConfigurationError, connect
+from dovetail.server_address import without_secrets
 from dovetail.transports.nats.address import Address, parse_address
 
 SETTING = "TODO_QUEUE_URL"
@@ -89,3 +90,17 @@ def test_wrong_options(wrong: dict[str, float]) -> None:
 def test_password_is_not_in_the_representation() -> None:
     assert "secret" not in repr(parse_address("nats://user:secret@host", SETTING))
     assert isinstance(parse_address("nats://user:secret@host", SETTING), Address)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nats://host:4222", "nats://host:4222"),
+        ("nats://u:p@one,two", "nats://one,two"),
+        ("nats://u:p/w@s?d@host", "nats://host"),
+        ("rediss://host/1?ca=/some/file", "rediss://host/1"),
+        ("embedded:folder?port=1", "embedded:folder?port=1"),
+    ],
+)
+def test_addresses_for_people_to_see(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown

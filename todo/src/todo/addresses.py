@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 
-def without_login(url: str) -> str:
-    """An address without its user and password."""
-    return re.sub(r"//[^/]*@", "//", url)
+def without_secrets(url: str) -> str:
+    """An address without user, password and what follows '?'."""
+    return re.sub(r"//(.*@)?([^?]*).*", r"//\2", url)
 
 
 def web_address(host: str, port: int) -> str:

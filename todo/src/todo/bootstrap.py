@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dovetail import MessageQueue, Worker, connect, run
-from todo.addresses import web_address, without_login
+from todo.addresses import web_address, without_secrets
 from todo.handlers.auditing import audit_handler
 from todo.handlers.mutating import mutating_handler
 from todo.handlers.presence import presence
@@ -34,7 +34,7 @@ async def open_queue(component: str, settings: Settings) -> AsyncIterator[Messag
     url = await queue_url(settings)
     options = {"source": f"todo/{component}", "timeout": settings.queue_timeout}
     async with connect(url, patience=None, setting="TODO_QUEUE_URL", **options) as queue:
-        log.info("connected to the queue at %s", without_login(url))
+        log.info("connected to the queue at %s", without_secrets(url))
         yield queue
 
 

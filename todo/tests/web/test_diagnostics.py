@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from dovetail import Group, MessageQueue, Worker
+from todo.addresses import without_secrets
 from todo.events import NewItem, Presence, WhoIsThere
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
-from todo.web.diagnosis import without_secrets
 
 from .support import client_of, items, publish
 
@@ -95,6 +95,11 @@ async def test_no_secret_is_shown(queue: MessageQueue, store: Store) -> None:
         ("nats://token@host", "nats://host"),
         ("nats://u:p@ss/w@host", "nats://host"),
         ("nats://u:p@one:4222,u:p@two:4222", "nats://two:4222"),
+        ("nats://u:p/w@host", "nats://host"),
+        ("tls://u:p@host?ca=/some/file", "tls://host"),
+        ("nats://host?credentials=/some/user.creds", "nats://host"),
+        ("nats://u:p?w@host", "nats://host"),
+        ("postgresql://u:p@host/todo", "postgresql://host/todo"),
         ("embedded:", "embedded:"),
     ],
 )

@@ -12,6 +12,7 @@ import click
 
 from dovetail.cli.progress import said_if_slow
 from dovetail.queue import MessageQueue, connect
+from dovetail.server_address import without_secrets
 
 VARIABLE = "DOVETAIL_URL"
 #: What it is called in errors where it is the first argument.
@@ -80,9 +81,3 @@ def _address(ctx: click.Context, _: click.Parameter, value: str) -> Address:
 def address_argument(function: Decorated) -> Decorated:
     """The argument URL, handed over as `address`."""
     return click.argument("address", metavar="URL", callback=_address)(function)
-
-
-def without_secrets(url: str) -> str:
-    """The address without user and password."""
-    scheme, slashes, rest = url.partition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from dovetail.cli.address import VARIABLE, Address, without_secrets
+from dovetail.cli.address import VARIABLE, Address
 from dovetail.cli.endings import INTERRUPTED, Ending
 from dovetail.cli.loading import find, groups_from
 from dovetail.cli.logs import show_everything
 from dovetail.cli.loop import run, run_service
 from dovetail.cli.output import note
 from dovetail.cli.stopping import first, stop_signals
+from dovetail.server_address import without_secrets
 from dovetail.worker import DRAIN_SECONDS, Worker
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from todo.addresses import web_address, without_login
+from todo.addresses import web_address, without_secrets
 from todo.components import API, COMPONENTS, WEB
 from todo.settings import Settings
 from todo.up.plan import Plan
@@ -42,7 +42,7 @@ def _places(running: Running) -> Iterator[tuple[str, str]]:
         yield "API", web_address(settings.api_host, settings.api_port)
     if running.monitor_port is not None:
         yield "monitor", web_address("127.0.0.1", running.monitor_port)
-    yield "queue", without_login(running.queue_url)
+    yield "queue", without_secrets(running.queue_url)
     if plan.queue:
         yield "data", str(Path(settings.data_dir).absolute())
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 
 from dovetail import DovetailError, MessageQueue, QueueStatus
+from todo.addresses import without_secrets
 from todo.events import Presence, WhoIsThere
 from todo.settings import Settings
 from todo.store import Store, StoreUnavailable
@@ -64,11 +64,6 @@ async def diagnose(queue: MessageQueue, store: Store, settings: Settings) -> Dia
         components,
         versions(),
     )
-
-
-def without_secrets(address: str) -> str:
-    """The address without user and password."""
-    return re.sub(r"//.*@", "//", address)
 
 
 @cache
