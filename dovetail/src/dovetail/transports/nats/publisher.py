@@ -150,7 +150,9 @@ class Publisher:
         self._taken.add(message.subject)
 
     def _unconfirmed(self, id: str | None) -> QueueUnavailable:
-        state = "did not confirm in time" if self._client.connected else "cannot be reached"
+        state = "cannot be reached"
+        if self._client.connected:  # nats-server does not answer what it cannot write
+            state = "did not confirm in time (is its disk full? its log says so)"
         return QueueUnavailable(
             f"the queue at {self._client.address.shown} {state}; "
             "publishing again under the same id is harmless",
