@@ -9,7 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from dovetail.testing.servers import NatsServer, PostgresServer
+from dovetail.testing.servers import (
+    NatsServer,
+    PostgresServer,
+    RabbitServer,
+    RedisServer,
+    Server,
+)
+
+#: One of each technology, by the scheme of its addresses.
+QUEUES: dict[str, type[Server]] = {"nats": NatsServer, "redis": RedisServer, "amqp": RabbitServer}
 
 
 @asynccontextmanager

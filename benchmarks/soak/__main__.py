@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from statistics import median
 
+from benchmarks.servers import QUEUES
 from benchmarks.soak.crew import Crew, memory
 from benchmarks.soak.faults import FAULTS, Scene
 from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.worker import GROUPS
 from dovetail import DovetailError, connect
-from dovetail.testing.servers import NatsServer, Proxy, RabbitServer, RedisServer, Server
+from dovetail.testing.servers import Proxy
 
-SERVERS: dict[str, type[Server]] = {"nats": NatsServer, "redis": RedisServer, "amqp": RabbitServer}
 #: Seconds between the end of a fault and the next one.
 PAUSE_SECONDS = (2.0, 6.0)
 #: The share of the time after which the spared worker is warm.
@@ -35,7 +35,7 @@ SETTLE_SECONDS = 120.0
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
-    parser.add_argument("queue", choices=SERVERS)
+    parser.add_argument("queue", choices=QUEUES)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=3, help="beside the one that is spared")
     parser.add_argument("--rate", type=float, default=300.0, help="tasks published in a second")
@@ -48,7 +48,7 @@ async def soak(options: argparse.Namespace, folder: Path) -> Outcome:
     """Run it, and count."""
     outcome = Outcome(options.queue)
     async with (
-        SERVERS[options.queue]() as server,
+        QUEUES[options.queue]() as server,
         Proxy(server) as proxy,
         Crew(proxy.url, folder) as crew,
     ):
