@@ -288,6 +288,44 @@ async def _delay(server: RedisServer, group: str, subject: str, count: int) -> N
     await redis_cli(server, "EVAL", script, "1", key, str(count))
 
 
+async def test_count_of_what_waits_is_right_after_restarts(
+    queue: MessageQueue, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server forgets how much a group has read since its append-only file was rewritten."""
+    monkeypatch.setattr(transport, "TRIM_SECONDS", 0.05)
+    event, seen = numbered(), Seen[Numbered]()
+    group = recording(event, seen)
+
+    async def waiting() -> int:
+        return (await queue.status()).groups[0].waiting
+
+    async with Worker(queue, [group]):
+        for number in range(2):
+            await queue.publish_many([event(number)] * 5)
+            await seen.has(5 * number + 5)
+            await all_handled(queue, group.name)
+            await redis_cli(server, "BGREWRITEAOF" if number == 0 else "PING")
+            await until(lambda: _rewritten(server), "the file is rewritten")
+    await server.kill()
+    await server.start()
+    assert await waiting() == 0
+
+    async def counted() -> bool:
+        groups = await redis_cli(
+            server, "XINFO", "GROUPS", f"{{dovetail}}:events:{event.__subject__}"
+        )
+        return groups.endswith("lag\n0")
+
+    await until(counted, "it is counted anew")
+    await queue.publish(event(1))
+    assert await waiting() == 1
+
+
+async def _rewritten(server: RedisServer) -> bool:
+    info = await redis_cli(server, "INFO", "persistence")
+    return "aof_rewrite_in_progress:0" in info and "aof_rewrite_scheduled:0" in info
+
+
 async def test_many_due_at_once_do_not_hold_up_others(
     queue: MessageQueue, server: RedisServer
 ) -> None:

@@ -24,11 +24,13 @@ local function row(name, kind)
   end
   info = kind == 'event' and group_info(events, group)
   if info then
-    waiting = waiting + (field_of(info, 'lag') or call('XLEN', events))
     in_hand = in_hand + field_of(info, 'pending')
     older(call('XPENDING', events, group)[2])
     local next = call('XRANGE', events, '(' .. field_of(info, 'last-delivered-id'), '+', 'COUNT', 1)[1]
-    if next then older(next[1]) end
+    if next then
+      waiting = waiting + (field_of(info, 'lag') or call('XLEN', events))
+      older(next[1])
+    end
   end
   local due = call('ZRANGE', delayed, 0, 0)[1]
   if due then older(field_of(cmsgpack.unpack(due), 'dovetail-key')) end

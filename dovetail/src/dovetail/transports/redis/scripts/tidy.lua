@@ -1,4 +1,19 @@
--- ARGV: milliseconds. Forgets members that have nothing in their hands and said nothing for so long.
+-- ARGV: milliseconds. Forgets members that have nothing in their hands and said nothing for so long, and
+-- counts anew what a group has read.
+
+-- Before 7.4 a server that restarts on its append-only file, or a replica that is promoted, has counted too little.
+local function recount(stream, group)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  for _, info in ipairs(groups.err and {} or groups) do
+    local last = field_of(info, 'last-delivered-id')
+    if field_of(info, 'name') == group and field_of(info, 'lag') ~= 0
+      and #call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1) == 0 then
+      local added = field_of(call('XINFO', 'STREAM', stream), 'entries-added')
+      call('XGROUP', 'SETID', stream, group, last, 'ENTRIESREAD', added)
+    end
+  end
+end
+
 local function tidy(stream, group)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
   if consumers.err then return end
@@ -13,4 +28,5 @@ for _, name in ipairs(call('HKEYS', P .. ':claims')) do
   local group, claimed = string.match(name, '^([^:]+):(.+)$')
   tidy(queue_of(group, claimed), group)
   tidy(events_of(claimed), group)
+  recount(events_of(claimed), group)
 end
