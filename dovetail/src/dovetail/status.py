@@ -30,8 +30,8 @@ class QueueStatus(msgspec.Struct, kw_only=True, frozen=True):
     address: str
     server: str
     messages: int
-    #: Bytes on the store, and its limit; None where it has none.
-    bytes: int
+    #: Bytes on the store, None where the queue does not tell, and its limit; None where it has none.
+    bytes: int | None
     limit_bytes: int | None
     dead_letters: int
     groups: list[GroupStatus]

@@ -76,6 +76,8 @@ def _show(status: QueueStatus, in_json: bool) -> None:
 
 
 def _room(status: QueueStatus) -> str:
+    if status.bytes is None:
+        return "bytes unknown"
     if status.limit_bytes is None:
         return f"{size(status.bytes)}, no limit"
     share = status.bytes / status.limit_bytes if status.limit_bytes else 1.0

@@ -20,6 +20,8 @@ class Features:
     deduplicates: bool = True
     #: The room on the store can be limited with `limit_bytes`.
     limits_store: bool = True
+    #: It tells how many bytes its store takes.
+    counts_bytes: bool = True
     #: A request knows at once that nobody is there to answer it.
     knows_nobody_listens: bool = True
     #: Bytes of the largest message that the queue under test takes.

@@ -1,0 +1,277 @@
+"""One channel of a connection: methods and their replies, deliveries, and publisher confirms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pamqp import commands
+from pamqp.base import Frame
+
+from dovetail.transports.rabbitmq import frames
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+
+Arguments = Mapping[str, Any]
+OnContent = Callable[[Content], None]
+
+
+class ChannelClosed(Exception):
+    """The server closed the channel because of what was asked on it."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+
+class Batch:
+    """Messages that one caller published, and what became of them."""
+
+    __slots__ = ("_left", "done", "refused", "returned")
+
+    def __init__(self, size: int, done: asyncio.Future[None]) -> None:
+        self._left = size
+        #: Done when the server has said of all of them what became of them.
+        self.done = done
+        #: Whether a queue took no more.
+        self.refused = False
+        #: Ids of those that nobody takes.
+        self.returned: list[str] = []
+
+    def settled(self) -> None:
+        """One of them was."""
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(None)
+
+
+class Channel:
+    """Open it by `await Channel.open(wire)`. Methods that wait raise ChannelClosed or ConnectionLost."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._number = wire.attach(self)
+        self._loop = asyncio.get_running_loop()
+        self._replies: deque[asyncio.Future[Any]] = deque()
+        self._consumers: dict[str, OnContent] = {}
+        #: The content that comes just now, how many bytes are missing, and who gets it.
+        self._content: Content | None = None
+        self._missing = 0
+        self._parts: list[bytes] = []
+        self._taker: OnContent = self._nobody
+        self._unconfirmed: dict[int, tuple[Batch, str]] = {}
+        self._oldest = self._published = 0
+        self._returned: set[str] = set()
+        self._publishes: dict[tuple[str, str], bytes] = {}
+        self.error: Exception | None = None
+        #: Called once when the channel ends without having been closed by us.
+        self.on_end: Callable[[], None] = lambda: None
+        #: Called with what nobody takes.
+        self.on_return: Callable[[Content], None] = lambda content: None
+        #: Called when the server ends a consumer: its queue is gone, or moves.
+        self.on_cancel: Callable[[str], None] = lambda consumer: None
+
+    @classmethod
+    async def open(cls, wire: Wire, *, confirms: bool = False) -> Channel:
+        """A channel that is ready; with `confirms` the server confirms what is published on it."""
+        channel = cls(wire)
+        await channel.call(commands.Channel.Open())
+        if confirms:
+            await channel.call(commands.Confirm.Select())
+        return channel
+
+    # Frames that come
+
+    def method(self, payload: bytes) -> None:
+        """As OnFrame.method."""
+        kind = int.from_bytes(payload[:4], "big")
+        if kind == frames.DELIVER:
+            consumer, self._content = frames.delivered(payload)
+            self._taker = self._consumers.get(consumer, self._nobody)
+        elif kind == frames.ACK:
+            self._confirmed(*frames.confirmed(payload), refused=False)
+        elif kind == frames.NACK:
+            self._confirmed(*frames.confirmed(payload), refused=True)
+        else:
+            self._command(frames.command(payload))
+
+    def _command(self, command: Any) -> None:
+        if isinstance(command, commands.Basic.Return):
+            self._content = Content(0, False, command.exchange, command.routing_key or "")
+            self._taker = self._came_back
+        elif isinstance(command, commands.Channel.Close):
+            self.wire.write(frames.method(self._number, commands.Channel.CloseOk()))
+            self.wire.detach(self._number)
+            self._end(ChannelClosed(command.reply_code or 0, command.reply_text))
+        elif isinstance(command, commands.Basic.Cancel):
+            consumer = command.consumer_tag or ""
+            self._consumers.pop(consumer, None)
+            self.on_cancel(consumer)
+        elif self._replies:
+            future = self._replies.popleft()
+            if not future.done():
+                future.set_result(command)
+
+    def header(self, payload: bytes) -> None:
+        """As OnFrame.header."""
+        assert self._content is not None, "the server sent a header that belongs to nothing"
+        self._missing = self._content.described(payload)
+        if not self._missing:
+            self._complete(b"")
+
+    def body(self, payload: bytes) -> None:
+        """As OnFrame.body."""
+        self._missing -= len(payload)
+        if self._missing:
+            self._parts.append(payload)
+            return
+        if self._parts:
+            payload = b"".join((*self._parts, payload))
+            self._parts.clear()
+        self._complete(payload)
+
+    def _complete(self, body: bytes) -> None:
+        content, self._content = self._content, None
+        assert content is not None, "the server sent a body that belongs to nothing"
+        content.body = body
+        self._taker(content)
+
+    def lost(self, why: str) -> None:
+        """As OnFrame.lost."""
+        self._end(ConnectionLost(why))
+
+    def _end(self, error: Exception) -> None:
+        self.error = error
+        waiting = [*self._replies, *(batch.done for batch, _ in self._unconfirmed.values())]
+        self._replies.clear()
+        self._unconfirmed.clear()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # whoever asked may have given up
+        self.on_end()
+
+    def _nobody(self, content: Content) -> None:
+        """For a consumer that was cancelled; the server takes it back when the channel is closed."""
+
+    # Methods
+
+    def ask(self, command: Frame) -> asyncio.Future[Any]:
+        """The future of the reply. Replies come in the order of the questions."""
+        future = self._loop.create_future()
+        if self.error is not None:
+            future.set_exception(self.error)
+            return future
+        self.wire.write(frames.method(self._number, command))
+        self._replies.append(future)
+        return future
+
+    async def call(self, command: Frame) -> Any:
+        """The reply."""
+        return await self.ask(command)
+
+    async def consume(
+        self,
+        queue: str,
+        taker: OnContent,
+        *,
+        prefetch: int = 0,
+        no_ack: bool = False,
+        exclusive: bool = False,
+        arguments: Arguments | None = None,
+    ) -> str:
+        """Have what comes on a queue handed to `taker`; gives the consumer's tag."""
+        tag = f"{len(self._consumers)}-{id(taker):x}-{self._loop.time():.6f}"
+        self._consumers[tag] = taker
+        if prefetch:
+            self.ask(commands.Basic.Qos(prefetch_count=prefetch))
+        await self.call(
+            commands.Basic.Consume(
+                queue=queue,
+                consumer_tag=tag,
+                no_ack=no_ack,
+                exclusive=exclusive,
+                arguments=dict(arguments or {}),
+            )
+        )
+        return tag
+
+    async def cancel(self, consumer: str) -> None:
+        """Take no more by this consumer. What it has is still unsettled."""
+        await self.call(commands.Basic.Cancel(consumer_tag=consumer))
+        self._consumers.pop(consumer, None)
+
+    def tell(self, command: Frame) -> None:
+        """Send what is not answered."""
+        if self.error is None:
+            self.wire.write(frames.method(self._number, command))
+
+    async def close(self) -> None:
+        """Close; what was delivered here and not acked goes back to its queue."""
+        if self.error is None:
+            try:
+                await self.call(commands.Channel.Close(200, "", 0, 0))
+            except (ChannelClosed, ConnectionLost):
+                return
+            self.error = ConnectionLost("the channel is closed")
+            self.wire.detach(self._number)
+
+    # Publishing
+
+    def publish_usual(
+        self, batch: Batch, exchange: str, key: str, id: str, time: int, body: bytes
+    ) -> None:
+        """A persistent message that must reach a queue."""
+        content = frames.usual_content(self._number, id, time, body, self.wire.frame_max)
+        self._publish(batch, exchange, key, id, content)
+
+    def publish(
+        self, batch: Batch, exchange: str, key: str, properties: Properties, body: bytes
+    ) -> None:
+        """Any message that must reach a queue."""
+        content = frames.content(self._number, properties, body, self.wire.frame_max)
+        self._publish(batch, exchange, key, properties.message_id or "", content)
+
+    def publish_live(
+        self, exchange: str, key: str, properties: Properties, body: bytes, *, mandatory: bool
+    ) -> None:
+        """Any message, which is not confirmed."""
+        publish = commands.Basic.Publish(exchange=exchange, routing_key=key, mandatory=mandatory)
+        content = frames.content(self._number, properties, body, self.wire.frame_max)
+        self.wire.write(frames.method(self._number, publish) + content)
+
+    def _publish(self, batch: Batch, exchange: str, key: str, id: str, content: bytes) -> None:
+        if self.error is not None:
+            raise self.error
+        method = self._publishes.get((exchange, key))
+        if method is None:
+            if len(self._publishes) > 1000:
+                self._publishes.clear()
+            publish = commands.Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
+            method = self._publishes[exchange, key] = frames.method(self._number, publish)
+        self.wire.write(method + content)
+        self._published += 1
+        self._unconfirmed[self._published] = batch, id
+
+    def _came_back(self, content: Content) -> None:
+        """Nobody takes it. The confirm follows."""
+        if self._unconfirmed:
+            self._returned.add(content.properties.message_id or "")
+        self.on_return(content)
+
+    def _confirmed(self, number: int, multiple: bool, *, refused: bool) -> None:
+        numbers = range(self._oldest + 1, number + 1) if multiple else (number,)
+        for one in numbers:
+            if one not in self._unconfirmed:
+                continue
+            batch, message = self._unconfirmed.pop(one)
+            batch.refused = batch.refused or refused
+            if self._returned and message in self._returned:
+                self._returned.discard(message)
+                batch.returned.append(message)
+            batch.settled()
+        while self._oldest < self._published and self._oldest + 1 not in self._unconfirmed:
+            self._oldest += 1

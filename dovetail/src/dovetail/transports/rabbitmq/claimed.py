@@ -1,0 +1,106 @@
+"""The queues of one claim, as its members fill them: with what is to come again, and with dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from pamqp.base import Frame
+
+from dovetail.delivery import Claim
+from dovetail.identifiers import new_id
+from dovetail.letters import DeadLetter
+from dovetail.options import QueueOptions
+from dovetail.transports.rabbitmq import registry
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
+from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS, step_for
+from dovetail.transports.rabbitmq.entry import RabbitDelivery, again
+from dovetail.transports.rabbitmq.frames import Properties
+from dovetail.transports.rabbitmq.layout import (
+    dead_of,
+    delay_of,
+    delay_queue,
+    queue_of,
+    quorum_queue,
+)
+from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.registry import Entry
+
+
+class ClaimedQueues:
+    """Declared when they are needed first; registered before, so that all of them are counted."""
+
+    def __init__(
+        self, client: Client, publisher: Publisher, options: QueueOptions, claim: Claim
+    ) -> None:
+        self._client = client
+        self._publisher = publisher
+        self._options = options
+        self._claimed = claim.subject
+        self.name = queue_of(claim.group, claim.subject)
+        self._declared: set[str] = set()
+        self._declaring = asyncio.Lock()
+
+    async def deliver_again(self, deliveries: Sequence[RabbitDelivery], pause: float) -> None:
+        """Have copies delivered after `pause` seconds, to any member."""
+        step = step_for(pause)
+        queue = delay_of(self.name, step) if step else self.name
+        if step:
+            declares = delay_queue(self.name, step, self._options)
+            await self._declare(queue, declares, lambda entry: _with_delay(entry, step))
+        left = pause - step / 1000
+        due = time.time() + pause if left > TOLERANCE_SECONDS else 0.0
+        copies = [
+            (again(one, attempt=one.attempt, due=due, claimed=self._claimed), one.body)
+            for one in deliveries
+        ]
+        await self._put(queue, copies)
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep a dead letter."""
+        queue = dead_of(self.name)
+        declares = quorum_queue(queue, self._options)
+        await self._declare(
+            queue, declares, lambda entry: msgspec.structs.replace(entry, dead=True)
+        )
+        await self._put(queue, [(Properties(delivery_mode=2, message_id=new_id()), packed(letter))])
+
+    async def _put(self, queue: str, copies: Sequence[tuple[Properties, bytes]]) -> None:
+        deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+        await self._publisher.put(queue, copies, deadline)
+
+    async def _declare(
+        self, queue: str, declares: Frame, registered: Callable[[Entry], Entry]
+    ) -> None:
+        async def declare(channel: Channel) -> None:
+            def edit(entries: registry.Entries) -> None:
+                entries[self.name] = registered(entries[self.name])
+
+            await registry.change(channel.wire, edit)
+            await channel.call(declares)
+
+        if queue not in self._declared:
+            async with self._declaring:
+                if queue not in self._declared:
+                    await self._client.run(declare)
+                    self._declared.add(queue)
+
+
+def packed(letter: DeadLetter) -> bytes:
+    """A dead letter as a message: a line of JSON that says all but the bytes, and these as they were."""
+    about = msgspec.structs.replace(letter, body=b"")
+    return msgspec.json.encode(about) + b"\n" + letter.body
+
+
+def unpacked(id: str, body: bytes) -> DeadLetter:
+    """The dead letter that `packed` made a message of."""
+    about, _, rest = body.partition(b"\n")
+    letter = msgspec.json.decode(about, type=DeadLetter)
+    return msgspec.structs.replace(letter, id=id, body=rest)
+
+
+def _with_delay(entry: Entry, step: int) -> Entry:
+    return msgspec.structs.replace(entry, delays=tuple(sorted({*entry.delays, step})))

@@ -1,0 +1,247 @@
+"""A connection to RabbitMQ, made again whenever it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from pamqp.base import Frame
+
+from dovetail.connecting import Connecting
+from dovetail.errors import ConfigurationError, QueueError, QueueFull, QueueUnavailable
+from dovetail.options import QueueOptions
+from dovetail.transports.rabbitmq.address import Address, Host
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
+from dovetail.transports.rabbitmq.handshake import Handshake, NotNow
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+
+log = logging.getLogger("dovetail.rabbitmq")
+
+CONNECT_SECONDS = 5.0
+#: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.
+COMMAND_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10
+GOODBYE_SECONDS = 2.0
+RETRY_SECONDS = 0.05
+
+Result = TypeVar("Result")
+
+#: What the server says while a queue's leader is being elected, or its node comes back.
+_PASSING_CODES = (405, 541)
+_PASSING_WORDS = ("timeout", "no leader", "is down or inaccessible", "noproc")
+
+
+class Client:
+    """One connection. `quiet` leaves it to another one to say that the server is gone and back."""
+
+    def __init__(
+        self,
+        address: Address,
+        options: QueueOptions,
+        *,
+        quiet: bool = False,
+        heartbeat: int = HEARTBEAT_SECONDS,
+    ) -> None:
+        self.address = address
+        self.version = ""
+        #: Called on each new connection, before anyone else uses it.
+        self.on_connected: list[Callable[[Wire], Awaitable[None]]] = []
+        self._handshake = Handshake(address, options.setting, options.source)
+        self._options = options
+        self._quiet = quiet
+        self._heartbeat = heartbeat
+        self._connecting = Connecting(self._connect_any, address.shown, options)
+        self._wire: Wire | None = None
+        self._connected = asyncio.Event()
+        self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._wire is not None and not self._wire.closed and not self._closed
+
+    @property
+    def alarm(self) -> str:
+        """Why the server takes no messages for now; empty where it does, or is not there."""
+        return self._wire.alarm if self._wire is not None and not self._wire.closed else ""
+
+    async def open(self) -> None:
+        """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
+        await self._connecting.first()
+        self.start()
+
+    def start(self) -> None:
+        """Connect in the background, and stay connected; a second call does nothing."""
+        if self._keeper is None and not self._closed:
+            self._keeper = asyncio.create_task(self._keep_connected())
+
+    async def close(self) -> None:
+        """Say what waits to be said, then disconnect."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._wire is not None:
+            await self._wire.leave(GOODBYE_SECONDS)
+        self._connected.set()  # whoever waits for it is told
+
+    # Use
+
+    async def ready(self) -> Wire:
+        """The wire, as soon as there is one; QueueUnavailable after `close`."""
+        while True:
+            if self._closed:
+                raise QueueUnavailable("the queue is closed")
+            if self._wire is not None and not self._wire.closed and self._connected.is_set():
+                return self._wire
+            self._connected.clear()
+            await self._connected.wait()
+
+    @asynccontextmanager
+    async def channel(self, *, confirms: bool = False) -> AsyncIterator[Channel]:
+        """A channel for a while."""
+        channel = await Channel.open(await self.ready(), confirms=confirms)
+        try:
+            yield channel
+        finally:
+            await channel.close()
+
+    async def run(
+        self,
+        use: Callable[[Channel], Awaitable[Result]],
+        *,
+        confirms: bool = False,
+        deadline: float | None = None,
+    ) -> Result:
+        """What `use` gives on a channel of its own, however often the connection is lost until the deadline.
+
+        A time of the event loop. Raises QueueUnavailable then, and what the server's refusal means.
+        """
+        why = ""
+        if deadline is None:
+            deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    try:
+                        async with self.channel(confirms=confirms) as channel:
+                            return await use(channel)
+                    except ConnectionLost as error:
+                        why = f"the connection was lost ({error})"
+                    except ChannelClosed as error:
+                        if not _passes(error):
+                            raise self.refused(error) from error
+                        why = str(error)
+                    await asyncio.sleep(RETRY_SECONDS)
+        except TimeoutError as error:
+            raise self.unavailable(why) from error
+
+    async def ask(self, *commands: Frame, deadline: float | None = None) -> list[Any]:
+        """The replies to some methods, in one go."""
+
+        async def ask(channel: Channel) -> list[Any]:
+            return list(await asyncio.gather(*(channel.ask(one) for one in commands)))
+
+        return await self.run(ask, deadline=deadline)
+
+    def unavailable(self, why: str = "") -> QueueError:
+        """What to raise when the time is over."""
+        if self.alarm:
+            return self.full(self.alarm)
+        if not why:
+            why = "did not answer in time" if self.connected else "cannot be reached"
+        return QueueUnavailable(f"the queue at {self.address.shown}: {why}")
+
+    def full(self, alarm: str) -> QueueFull:
+        """The server has set off an alarm and takes no messages."""
+        settings = {"disk": "disk_free_limit", "memory": "vm_memory_high_watermark"}
+        named = [setting for word, setting in settings.items() if word in alarm]
+        return QueueFull(
+            f"the queue at {self.address.shown} takes no messages ({alarm}); nothing was accepted: make "
+            f"room there, or change its {' or '.join(named or settings.values())}"
+        )
+
+    def refused(self, error: ChannelClosed) -> Exception:
+        """What it means that the server closed the channel."""
+        if error.code == 403:
+            return self._wrong(f"does not let this user do what is needed: {error.text}")
+        if error.code == 406 and "inequivalent" in error.text:
+            return self._wrong(
+                f"has a queue or exchange of this name with other settings: {error.text}; remove it "
+                "there, or use another vhost"
+            )
+        return QueueError(f"the queue at {self.address.shown} refused: {error}")
+
+    def _wrong(self, what: str) -> ConfigurationError:
+        setting = self._options.setting
+        text = f"the queue at {self.address.shown} ({setting}) {what}"
+        return ConfigurationError(text, setting=setting)
+
+    # Connecting
+
+    async def _connect_any(self) -> None:
+        """Connect to the first of the hosts that takes us."""
+        hosts = list(self.address.hosts)
+        random.shuffle(hosts)
+        for position, host in enumerate(hosts):
+            try:
+                await self._connect(host)
+                break
+            except OSError:
+                if position == len(hosts) - 1:
+                    raise
+
+    async def _connect(self, host: Host) -> None:
+        loop, tls = asyncio.get_running_loop(), self.address.tls_context()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, wire = await loop.create_connection(Wire, *host, ssl=tls)
+                try:
+                    self.version = await self._handshake.greet(wire, self._heartbeat)
+                    for callback in self.on_connected:
+                        await callback(wire)
+                except BaseException:
+                    wire.abort("")
+                    raise
+        except ssl.SSLCertVerificationError as error:
+            raise self._wrong(
+                f"has a certificate that is not trusted: {error.verify_message}; SSL_CERT_FILE names "
+                "its authority"
+            ) from error
+        except ChannelClosed as error:
+            raise NotNow(str(error)) if _passes(error) else self.refused(error) from error
+        except ConnectionLost as error:
+            raise NotNow(str(error)) from error
+        except TimeoutError as error:
+            hint = "" if tls else "; does it demand TLS? amqps:// does"
+            raise NotNow(f"no answer within {CONNECT_SECONDS:g} s{hint}") from error
+        self._wire = wire
+        self._connected.set()
+
+    async def _keep_connected(self) -> None:
+        if self._wire is None:
+            await self._connecting.again(quiet=self._quiet)
+        while True:
+            assert self._wire is not None
+            why, lost = await self._wire.lost(), time.monotonic()
+            self._connected.clear()
+            if not self._quiet:
+                log.warning("connection to %s lost: %s; trying again", self.address.shown, why)
+            await self._connecting.again(quiet=self._quiet)
+            if not self._quiet:
+                took = time.monotonic() - lost
+                log.warning("connection to %s regained after %.1f s", self.address.shown, took)
+
+
+def _passes(error: ChannelClosed) -> bool:
+    """Whether it is worth trying again: a leader is just being elected, or somebody has it locked."""
+    return error.code in _PASSING_CODES or any(words in error.text for words in _PASSING_WORDS)

@@ -1,0 +1,120 @@
+"""Messages of a claim's queue as deliveries."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from dovetail.delivery import Delivery
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.layout import ATTEMPT, COPY, DELIVERIES, DUE, SUBJECT
+
+
+class RabbitDelivery(Delivery):
+    """Known by its tag on the channel that it came on; the key is the id that it was published under."""
+
+    __slots__ = ("arrived", "content", "settling", "size", "tag")
+
+    content: Content
+    #: 0 when its channel is gone: then it comes again.
+    tag: int
+    arrived: float
+    size: int
+    #: Whether it is on its way out of our hands.
+    settling: bool
+
+    @property
+    def key(self) -> str:
+        """The id under which the message was published."""
+        return self.content.properties.message_id or self.identity
+
+    @property
+    def identity(self) -> str:
+        """As `identity_of` its content."""
+        return identity_of(self.content)
+
+    @property
+    def deliveries(self) -> int:
+        """How often it was delivered before."""
+        return _number(self.content.headers, DELIVERIES)
+
+    @property
+    def due(self) -> float:
+        """When it is to be handled: seconds of Unix time, 0 for at once."""
+        return _number(self.content.headers, DUE) / 1000
+
+
+def identity_of(content: Content) -> str:
+    """What stays the same when the server delivers this very copy again; empty where nothing does."""
+    properties = content.properties
+    if not properties.message_id:
+        return ""
+    return f"{properties.message_id} {_text((properties.headers or {}).get(COPY, ''))}"
+
+
+def delivery_of(content: Content, claimed: str) -> RabbitDelivery:
+    """The delivery that a message stands for."""
+    table = content.headers
+    if table is None:  # as nearly all are
+        delivery = RabbitDelivery(claimed, content.body)
+        if content.exchange:
+            delivery.subject = content.key
+    else:
+        subject = table.get(SUBJECT) or (content.key if content.exchange else claimed)
+        attempt, lost = _number(table, ATTEMPT) or 1, _number(table, DELIVERIES)
+        delivery = RabbitDelivery(
+            str(subject), content.body, headers_of(content), max(1, attempt), lost
+        )
+    delivery.content, delivery.tag = content, content.tag
+    delivery.size, delivery.settling = len(content.body), False
+    content.body = b""  # the delivery has it
+    return delivery
+
+
+def headers_of(content: Content) -> dict[str, str] | None:
+    """The headers that are not ours or the server's, as text, with the content type."""
+    table = content.headers or {}
+    headers = {
+        name: _text(value)
+        for name, value in table.items()
+        if not name.startswith(("dovetail-", "x-"))
+    }
+    if headers and (kind := content.properties.content_type):
+        headers["content-type"] = kind
+    return headers or None
+
+
+def again(
+    delivery: RabbitDelivery, *, attempt: int, due: float = 0.0, claimed: str = ""
+) -> Properties:
+    """The properties of a copy that is delivered again. `due` is in seconds of Unix time."""
+    properties = delivery.content.properties
+    headers = {
+        name: value
+        for name, value in (properties.headers or {}).items()
+        if name not in (DELIVERIES, DUE, ATTEMPT, SUBJECT) and not name.startswith("x-")
+    }
+    headers[COPY] = secrets.token_hex(8)
+    if attempt > 1:
+        headers[ATTEMPT] = attempt
+    if due:
+        headers[DUE] = int(due * 1000)
+    if delivery.subject != claimed:
+        headers[SUBJECT] = delivery.subject
+    return Properties(
+        content_type=properties.content_type,
+        content_encoding=properties.content_encoding,
+        headers=headers,
+        delivery_mode=2,
+        message_id=properties.message_id,
+        timestamp=properties.timestamp,
+    )
+
+
+def _number(table: dict[str, Any] | None, name: str) -> int:
+    value = (table or {}).get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

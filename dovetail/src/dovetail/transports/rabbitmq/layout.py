@@ -1,0 +1,153 @@
+"""Where everything lies on RabbitMQ, all of it durable, named `dovetail.…`.
+
+Exchanges
+    events (fanout)      where events are published; goes on to `live` and `groups`
+    groups (topic)       to the groups that have claimed the subject, by one exchange for each claim, which
+                         has it copied to the group's queue and to `history`; what nobody has claimed
+                         goes to `unclaimed`
+    commands (direct)    to the exchange of the one claim
+    live (topic)         to the queues of those who listen
+    requests (direct)    to the queues of those who answer
+    members (fanout)     questions to everybody who has a share in a group
+
+Queues
+    history (stream)     events and commands that some group has claimed, for groups yet to come
+    unclaimed (stream)   events that nobody had claimed: kept without limit
+    registry (stream)    the last message says what groups have claimed
+    presence             whose consumers are counted: one for each share in a group
+    <group>:<subject>    (quorum) what one group has yet to handle, wildcards written as @ and #; with
+                         +<milliseconds> what waits so long for its next attempt; with +dead its dead
+                         letters
+    answers.<group>:<subject>   requests to a group; gone when nobody answers
+
+Headers of ours are named dovetail-…
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pamqp import commands
+from pamqp.base import Frame
+
+from dovetail.errors import ConfigurationError
+from dovetail.options import QueueOptions
+
+EVENTS, GROUPS, COMMANDS = "dovetail.events", "dovetail.groups", "dovetail.commands"
+LIVE, REQUESTS, MEMBERS = "dovetail.live", "dovetail.requests", "dovetail.members"
+HISTORY, UNCLAIMED, REGISTRY = "dovetail.history", "dovetail.unclaimed", "dovetail.registry"
+PRESENCE = "dovetail.presence"
+
+#: What a message says that is delivered again, or to one group only.
+SUBJECT, ATTEMPT, DUE, COPY = (
+    "dovetail-subject",
+    "dovetail-attempt",
+    "dovetail-due",
+    "dovetail-copy",
+)
+#: What the server says: how often it was delivered before, and where in a stream it lies.
+DELIVERIES, OFFSET = "x-delivery-count", "x-stream-offset"
+
+#: Redeliveries are counted by us; the server, which would drop the message, is not to interfere.
+_NEVER = 2_000_000_000
+_SEGMENT_BYTES = 50_000_000
+_REGISTRY_BYTES = 1_000_000
+_LONGEST_NAME = 255
+
+
+def queue_of(group: str, claimed: str) -> str:
+    """The queue of one group for what it has claimed; also the name of the claim's exchange."""
+    name = f"dovetail.{group}:{claimed.replace('*', '@').replace('>', '#')}"
+    if len(name) > _LONGEST_NAME - len("+2147483648"):
+        raise ConfigurationError(
+            f"the names of the group {group!r} and its subject {claimed!r} are too long together: "
+            "RabbitMQ takes 230 characters"
+        )
+    return name
+
+
+def answers_of(group: str, subject: str) -> str:
+    """The queue of requests to a group."""
+    return f"dovetail.answers.{group}:{subject}"
+
+
+def dead_of(queue: str) -> str:
+    """The queue of a claim's dead letters."""
+    return f"{queue}+dead"
+
+
+def delay_of(queue: str, milliseconds: int) -> str:
+    """The queue where messages wait so long before they come back to the claim's own."""
+    return f"{queue}+{milliseconds}"
+
+
+def key_of(pattern: str) -> str:
+    """The binding key that means the same as a pattern."""
+    return pattern.replace(">", "*.#")
+
+
+def topology(options: QueueOptions) -> list[Frame]:
+    """What declares everything that does not belong to one group."""
+    seconds = max(1, int(options.keep.total_seconds()))
+    history = {"x-max-age": f"{seconds}s", "x-stream-max-segment-size-bytes": _SEGMENT_BYTES}
+    registry = {
+        "x-max-length-bytes": _REGISTRY_BYTES,
+        "x-stream-max-segment-size-bytes": _REGISTRY_BYTES // 2,
+    }
+    return [
+        exchange(GROUPS, "topic", {"alternate-exchange": UNCLAIMED}),
+        exchange(EVENTS, "fanout"),
+        exchange(COMMANDS, "direct"),
+        exchange(LIVE, "topic"),
+        exchange(REQUESTS, "direct"),
+        exchange(MEMBERS, "fanout"),
+        exchange(UNCLAIMED, "fanout"),
+        _stream(HISTORY, options, history),
+        _stream(UNCLAIMED, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES}),
+        _stream(REGISTRY, options, registry),
+        commands.Queue.Declare(queue=PRESENCE, durable=True),
+        commands.Exchange.Bind(destination=LIVE, source=EVENTS),
+        commands.Exchange.Bind(destination=GROUPS, source=EVENTS),
+        commands.Queue.Bind(queue=UNCLAIMED, exchange=UNCLAIMED, routing_key=""),
+    ]
+
+
+def exchange(name: str, kind: str, arguments: dict[str, Any] | None = None) -> Frame:
+    """Declares a durable exchange."""
+    return commands.Exchange.Declare(
+        exchange=name, exchange_type=kind, durable=True, arguments=arguments or {}
+    )
+
+
+def quorum_queue(name: str, options: QueueOptions, **arguments: Any) -> Frame:
+    """Declares a replicated queue."""
+    return commands.Queue.Declare(
+        queue=name,
+        durable=True,
+        arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": _NEVER,
+            **({"x-quorum-initial-group-size": options.replicas} if options.replicas > 1 else {}),
+            **{f"x-{name.replace('_', '-')}": value for name, value in arguments.items()},
+        },
+    )
+
+
+def delay_queue(queue: str, milliseconds: int, options: QueueOptions) -> Frame:
+    """Declares a queue whose messages go back to `queue` after so long, confirmed inside the server."""
+    return quorum_queue(
+        delay_of(queue, milliseconds),
+        options,
+        message_ttl=milliseconds,
+        dead_letter_exchange="",
+        dead_letter_routing_key=queue,
+        dead_letter_strategy="at-least-once",
+        overflow="reject-publish",
+    )
+
+
+def _stream(name: str, options: QueueOptions, arguments: dict[str, Any]) -> Frame:
+    cluster = {"x-initial-cluster-size": options.replicas} if options.replicas > 1 else {}
+    return commands.Queue.Declare(
+        queue=name, durable=True, arguments={"x-queue-type": "stream", **cluster, **arguments}
+    )

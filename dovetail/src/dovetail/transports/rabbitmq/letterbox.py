@@ -1,0 +1,149 @@
+"""Dead letters: a queue of them for each claim. Looking at one takes it away for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from pamqp import commands
+from pamqp.common import FieldTable
+
+from dovetail.errors import DeadLetterNotFound
+from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.transports.rabbitmq import registry
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.claimed import unpacked
+from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
+from dovetail.transports.rabbitmq.publisher import Publisher
+
+#: What a look at all letters of one claim may take.
+LOOK_SECONDS = 60.0
+
+Result = TypeVar("Result")
+
+
+class Letterbox:
+    """Lists, replays and drops dead letters."""
+
+    def __init__(self, client: Client, publisher: Publisher) -> None:
+        self._client = client
+        self._publisher = publisher
+        #: One connection may not ask for the same lock twice.
+        self._turn = asyncio.Lock()
+
+    async def find(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
+        """As Transport.dead_letters."""
+        entries = (await registry.read(await self._client.ready())).values()
+        found: list[DeadLetter] = []
+        for entry in entries:
+            if entry.dead and wanted.group in (None, entry.group):
+
+                async def look(channel: Channel, queue: str = dead_of(entry.queue)) -> None:
+                    found.extend(await _newest(channel, queue, wanted))
+
+                await self._undisturbed(dead_of(entry.queue), look)
+        found.sort(key=lambda letter: (letter.died_at, letter.id), reverse=True)
+        return found[: wanted.most]
+
+    async def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """As Transport.replay."""
+        headers: FieldTable = {**(letter.headers or {}), COPY: secrets.token_hex(8)}
+        kind = (letter.headers or {}).get("content-type")
+        headers.pop("content-type", None)
+        if letter.subject != letter.claimed:
+            headers[SUBJECT] = letter.subject
+        copy = Properties(
+            content_type=kind,
+            headers=headers,
+            delivery_mode=2,
+            message_id=letter.message_id or None,
+            timestamp=letter.published_at,
+        )
+
+        async def put() -> None:
+            deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+            queue = queue_of(letter.group, letter.claimed)
+            await self._publisher.put(queue, [(copy, body)], deadline)
+
+        await self._remove(letter, put)
+
+    async def drop(self, letter: DeadLetter) -> None:
+        """As Transport.drop."""
+        await self._remove(letter, None)
+
+    async def _remove(
+        self, letter: DeadLetter, before: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        queue = dead_of(queue_of(letter.group, letter.claimed))
+
+        async def remove(channel: Channel) -> None:
+            tag = 0
+
+            def take(content: Content) -> bool:
+                nonlocal tag
+                if content.properties.message_id == letter.id:
+                    tag = content.tag
+                return bool(tag)
+
+            await _each(channel, queue, take)
+            if not tag:
+                raise DeadLetterNotFound(letter.id)
+            if before is not None:
+                await before()
+            channel.tell(commands.Basic.Ack(tag))
+
+        await self._undisturbed(queue, remove)
+
+    async def _undisturbed(self, queue: str, use: Callable[[Channel], Awaitable[None]]) -> None:
+        """With nobody else looking, who would see less."""
+
+        async def locked(channel: Channel) -> None:
+            async with registry.lock(channel.wire, f"{queue}+lock"):
+                looking = await Channel.open(channel.wire)
+                try:
+                    await use(looking)
+                finally:
+                    await looking.close()
+
+        async with self._turn:
+            deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
+            await self._client.run(locked, deadline=deadline)
+
+
+async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[DeadLetter]:
+    found: deque[DeadLetter] = deque(maxlen=wanted.most)
+
+    def take(content: Content) -> None:
+        letter = unpacked(content.properties.message_id or "", content.body)
+        if wanted.takes(letter):
+            found.append(letter)
+
+    await _each(channel, queue, take)
+    return list(found)
+
+
+async def _each(channel: Channel, queue: str, take: Callable[[Content], bool | None]) -> None:
+    """Call `take` for each message until it gives True; they go back when the channel is closed."""
+    declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
+    left = declared.message_count
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ended() -> None:
+        if not done.done() and channel.error is not None:
+            done.set_exception(channel.error)
+
+    def came(content: Content) -> None:
+        nonlocal left
+        left -= 1
+        if not done.done() and (take(content) or not left):
+            done.set_result(None)
+
+    if left:
+        channel.on_end = ended
+        await channel.consume(queue, came)
+        await done

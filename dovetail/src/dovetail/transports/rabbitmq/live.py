@@ -1,0 +1,230 @@
+"""What RabbitMQ does without a store: listening, and requests with their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+
+from pamqp import commands
+
+from dovetail.answering import failure_answer
+from dovetail.envelope import Received, received
+from dovetail.errors import DovetailError, MessageTooLarge, NobodyListening, QueueUnavailable
+from dovetail.mailbox import Mailbox
+from dovetail.subjects import matches
+from dovetail.transport import Answerer
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.entry import headers_of
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.layout import LIVE, REQUESTS, answers_of, key_of
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+
+log = logging.getLogger("dovetail.rabbitmq")
+
+#: Requests that one handler answers at once; more wait their turn.
+ANSWERS_AT_ONCE = 256
+_REPLY_TO = "amq.rabbitmq.reply-to"
+
+#: Makes what a connection needs, on a channel of its own.
+_Attach = Callable[[Channel], Awaitable[None]]
+
+
+class Live:
+    """Listeners, askers and servers of one process. What they need is made again on each new connection."""
+
+    def __init__(self, client: Client, source: str, check_size: Callable[[int], None]) -> None:
+        self._client = client
+        self._source = source
+        self._check_size = check_size
+        self._numbers = count(1)
+        self._asking: dict[str, Mailbox[bytes | None]] = {}
+        self._asks: Channel | None = None
+
+    async def attach(self, wire: Wire) -> None:
+        """A new connection: one channel for what is published, on which answers come back."""
+        channel = await Channel.open(wire)
+        channel.on_return = self._nobody_took
+        await channel.consume(_REPLY_TO, self._answered, no_ack=True)
+        self._asks = channel
+
+    async def tell(
+        self, exchange: str, key: str, properties: Properties, body: bytes, deadline: float
+    ) -> None:
+        """Publish, at most once. `mandatory` where an answer is expected."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                wire = await self._client.ready()
+                await wire.writable()
+        except TimeoutError as error:
+            raise self._client.unavailable() from error
+        if self._asks is None or self._asks.error is not None:
+            raise QueueUnavailable(f"the queue at {self._client.address.shown} cannot be reached")
+        mandatory = properties.reply_to is not None
+        self._asks.publish_live(exchange, key, properties, body, mandatory=mandatory)
+
+    async def broadcast(self, subject: str, body: bytes, timeout: float) -> None:
+        """As Transport.broadcast."""
+        self._check_size(len(body))
+        deadline = asyncio.get_running_loop().time() + timeout
+        await self.tell(LIVE, subject, Properties(), body, deadline)
+
+    # Listening
+
+    @asynccontextmanager
+    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
+        """As Transport.listen."""
+        mailbox: Mailbox[Received] = Mailbox(pattern)
+
+        def came(content: Content) -> None:
+            if matches(pattern, content.key):
+                mailbox.put(received(content.key, content.body, headers_of(content)))
+
+        async def attach(channel: Channel) -> None:
+            await _own_queue(channel, LIVE, key_of(pattern), came)
+
+        async with self._attached(attach):
+            yield aiter(mailbox)
+
+    # Asking
+
+    @asynccontextmanager
+    async def request(
+        self, subject: str, body: bytes, timeout: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """As Transport.request."""
+        self._check_size(len(body))
+        async with self.ask(REQUESTS, subject, body, timeout) as answers:
+            yield answers
+
+    @asynccontextmanager
+    async def ask(
+        self, exchange: str, key: str, body: bytes, timeout: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The answers that come within the time; NobodyListening where no queue takes the question."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        number = str(next(self._numbers))
+        mailbox = self._asking[number] = Mailbox(key)
+
+        async def answers() -> AsyncIterator[bytes]:
+            while True:
+                try:
+                    answer = await mailbox.get(deadline)
+                except TimeoutError:
+                    return
+                if answer is None:
+                    raise NobodyListening(key)
+                yield answer
+
+        try:
+            question = Properties(reply_to=_REPLY_TO, correlation_id=number)
+            await self.tell(exchange, key, question, body, deadline)
+            yield answers()
+        finally:
+            del self._asking[number]
+
+    def _answered(self, content: Content) -> None:
+        if mailbox := self._asking.get(content.properties.correlation_id or ""):
+            mailbox.put(content.body)
+
+    def _nobody_took(self, content: Content) -> None:
+        if mailbox := self._asking.get(content.properties.correlation_id or ""):
+            mailbox.put(None)
+
+    async def answer(self, question: Content, body: bytes) -> None:
+        """Answer whoever asked, at most once."""
+        asked = question.properties
+        if asked.reply_to:
+            said = Properties(correlation_id=asked.correlation_id)
+            deadline = asyncio.get_running_loop().time()
+            try:
+                await self.tell("", asked.reply_to, said, body, deadline + 1)
+            except DovetailError as error:
+                log.warning("an answer did not get through: %s", error)
+
+    # Answering
+
+    async def serve(
+        self, subject: str, group: str | None, answer: Answerer
+    ) -> Callable[[], Awaitable[None]]:
+        """As Transport.serve."""
+        tasks: set[asyncio.Task[None]] = set()
+        places = asyncio.Semaphore(ANSWERS_AT_ONCE)
+
+        async def respond(question: Content) -> None:
+            async with places:
+                answered = await answer(question.body)
+            try:
+                self._check_size(len(answered))
+            except MessageTooLarge as error:
+                answered = failure_answer(subject, error, self._source)
+            await self.answer(question, answered)
+
+        def asked(question: Content) -> None:
+            task = asyncio.get_running_loop().create_task(respond(question))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        async def attach(channel: Channel) -> None:
+            if group is None:
+                await _own_queue(channel, REQUESTS, subject, asked)
+                return
+            queue = answers_of(group, subject)
+            await channel.call(commands.Queue.Declare(queue=queue, durable=True, auto_delete=True))
+            await channel.call(
+                commands.Queue.Bind(queue=queue, exchange=REQUESTS, routing_key=subject)
+            )
+            await channel.consume(queue, asked, no_ack=True)
+
+        serving = self._attached(attach)
+        await serving.__aenter__()
+
+        async def stop() -> None:
+            await serving.__aexit__(None, None, None)
+            await asyncio.gather(*tasks)
+
+        return stop
+
+    @asynccontextmanager
+    async def _attached(self, attach: _Attach) -> AsyncIterator[None]:
+        """Attached now and on each later connection."""
+        channels: list[Channel] = []
+
+        async def on_connected(wire: Wire) -> None:
+            channel = await Channel.open(wire)
+            await attach(channel)
+            channel.on_end = lambda: wire.abort(f"{channel.error}")
+            channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
+            channels[:] = [channel]
+
+        while True:
+            wire = await self._client.ready()
+            try:
+                await on_connected(wire)
+                break
+            except ConnectionLost:
+                continue
+        self._client.on_connected.append(on_connected)
+        try:
+            yield
+        finally:
+            self._client.on_connected.remove(on_connected)
+            for channel in channels:
+                channel.on_end = lambda: None
+                await channel.close()
+
+
+async def _own_queue(
+    channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
+) -> None:
+    """A queue that is gone with the connection, and is read by us alone."""
+    declared = await channel.call(
+        commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
+    )
+    await channel.call(
+        commands.Queue.Bind(queue=declared.queue, exchange=exchange, routing_key=key)
+    )
+    await channel.consume(declared.queue, taker, no_ack=True)

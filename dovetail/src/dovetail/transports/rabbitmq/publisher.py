@@ -1,0 +1,193 @@
+"""Publishing: every message is confirmed, and must have reached a queue."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from dovetail.delivery import Outgoing
+from dovetail.errors import (
+    DovetailError,
+    MessageTooLarge,
+    NoGroup,
+    QueueError,
+    QueueFull,
+    QueueUnavailable,
+)
+from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.frames import Properties
+from dovetail.transports.rabbitmq.layout import COMMANDS, EVENTS
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+
+#: What RabbitMQ 4 takes unless its max_message_size says otherwise.
+MOST_BYTES = 16 * 1024 * 1024
+#: Written before the next look at whether the other side keeps up.
+PORTION = 500
+NOT_FOUND = 404
+_TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
+
+#: Writes one caller's messages on a channel.
+Write = Callable[[Channel, Batch], None]
+
+
+class Publisher:
+    """Publishes on a connection of its own: a server that is full does not read from those that publish."""
+
+    def __init__(self, client: Client, provision: Callable[[Channel], Awaitable[None]]) -> None:
+        self._client = client
+        self._provision = provision
+        self._channel: Channel | None = None
+        self._opening = asyncio.Lock()
+        self.limit = MOST_BYTES
+        client.on_connected.append(self._connected)
+
+    def check_size(self, size: int, id: str | None = None) -> None:
+        """Raise MessageTooLarge for a body of so many bytes."""
+        if size > self.limit:
+            raise MessageTooLarge(size, self.limit, id=id)
+
+    async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """As Transport.publish."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        for portion in _portions(messages):
+            try:
+                batch = await self._confirmed(len(portion), self._writing(portion), deadline)
+            except DovetailError as error:
+                raise _for(portion[0], error) from error
+            if batch.returned:
+                raise _returned(portion, batch.returned)
+
+    async def put(
+        self, queue: str, messages: Sequence[tuple[Properties, bytes]], deadline: float
+    ) -> None:
+        """Put messages into one queue."""
+
+        def write(channel: Channel, batch: Batch) -> None:
+            for properties, body in messages:
+                self.check_size(len(body), properties.message_id)
+                channel.publish(batch, "", queue, properties, body)
+
+        batch = await self._confirmed(len(messages), write, deadline)
+        if batch.returned:
+            raise QueueError(f"the queue {queue!r} is gone; what was to go there was not accepted")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._client.close()
+
+    async def _confirmed(self, count: int, write: Write, deadline: float) -> Batch:
+        """Publish, again where the connection was lost, until all is confirmed."""
+        loop, client = asyncio.get_running_loop(), self._client
+        client.start()
+        why, written = "", False
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    channel = await self._ready()
+                    batch = Batch(count, loop.create_future())
+                    try:
+                        write(channel, batch)
+                        written = True
+                        await batch.done
+                    except ConnectionLost as error:
+                        why = f"the connection was lost ({error})"
+                        continue
+                    except ChannelClosed as error:
+                        self._understand(error)
+                        why = str(error)
+                        continue
+                    if batch.refused:
+                        raise QueueFull(
+                            "a queue of the server has no room (its policy limits it); not accepted"
+                        )
+                    return batch
+        except TimeoutError as error:
+            if written and client.alarm:
+                why = f"did not confirm in time ({client.alarm})"
+                raise QueueUnavailable(f"the queue at {client.address.shown}: {why}") from error
+            raise client.unavailable(why) from error
+
+    async def _ready(self) -> Channel:
+        """The channel, as soon as it may be used."""
+        while True:
+            wire = await self._client.ready()
+            await wire.writable()
+            if wire.alarm:
+                await self._alarm_over(wire)
+                continue
+            channel = self._channel
+            if channel is not None and channel.error is None:
+                return channel
+            async with self._opening:
+                if self._channel is channel:
+                    await self._connected(wire)
+
+    async def _alarm_over(self, wire: Wire) -> None:
+        over = asyncio.Event()
+        wire.on_alarm.append(over.set)
+        try:
+            await asyncio.wait(
+                [asyncio.ensure_future(over.wait()), lost := asyncio.ensure_future(wire.lost())],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            lost.cancel()
+            wire.on_alarm.remove(over.set)
+
+    async def _connected(self, wire: Wire) -> None:
+        channel = await Channel.open(wire, confirms=True)
+        await self._provision(channel)
+        self._channel = channel
+
+    def _understand(self, error: ChannelClosed) -> None:
+        """Return where another try may succeed, or finds out that it cannot."""
+        if found := _TOO_LARGE.search(error.text):
+            self.limit = int(found[1])
+        elif error.code != NOT_FOUND:
+            raise self._client.refused(error)
+
+    def _writing(self, messages: Sequence[Outgoing]) -> Write:
+        now = int(time.time())
+
+        def write(channel: Channel, batch: Batch) -> None:
+            for one in messages:
+                self.check_size(len(one.body), one.id)
+            for one in messages:
+                exchange = EVENTS if one.kind == "event" else COMMANDS
+                channel.publish_usual(batch, exchange, one.subject, one.id, now, one.body)
+
+        return write
+
+
+def _portions(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    """What is published together; the next only when these are stored, to keep the order whatever goes wrong.
+
+    Commands come first: one of them may be refused, and then nothing is to have been accepted.
+    """
+    ordered = messages
+    if len(messages) > 1:
+        ordered = sorted(messages, key=lambda one: one.kind)  # "command" < "event"
+        commands = sum(one.kind == "command" for one in ordered)
+        if 0 < commands < len(ordered):
+            yield ordered[:commands]
+            ordered = ordered[commands:]
+    for first in range(0, len(ordered), PORTION):
+        yield ordered[first : first + PORTION]
+
+
+def _returned(messages: Sequence[Outgoing], ids: Sequence[str]) -> DovetailError:
+    [first, *_] = [one for one in messages if one.id in ids]
+    if first.kind == "command":
+        return NoGroup(first.subject)
+    return QueueError("the server lost where events are kept; connect again", id=first.id)
+
+
+def _for(message: Outgoing, error: DovetailError) -> DovetailError:
+    """The error as the one who published this message is to see it."""
+    if isinstance(error, QueueUnavailable):
+        text = f"{error}; publishing again under the same id is harmless"
+        return QueueUnavailable(text, id=message.id)
+    return QueueFull(str(error), id=message.id) if isinstance(error, QueueFull) else error

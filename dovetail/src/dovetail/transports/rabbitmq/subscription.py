@@ -1,0 +1,198 @@
+"""One member's share in a group."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
+
+from dovetail.delivery import Claim, Delivery
+from dovetail.errors import DovetailError
+from dovetail.letters import DeadLetter
+from dovetail.transports.rabbitmq.acks import Acks
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
+from dovetail.transports.rabbitmq.claimed import ClaimedQueues
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.consumers import Consumers
+from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS
+from dovetail.transports.rabbitmq.entry import RabbitDelivery, delivery_of
+from dovetail.transports.rabbitmq.frames import Content
+from dovetail.transports.rabbitmq.hands import Hands
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+
+log = logging.getLogger("dovetail.rabbitmq")
+
+#: So often a member looks for what waits too long in its hands.
+LOOK_SECONDS = 1.0
+#: What was given back more often goes to the end of the queue instead, where its deliveries begin at 0: the
+#: server counts them, and many are taken for workers that died.
+MOST_GIVEN_BACK = 10
+
+#: Called with the channel of each new connection, before messages come.
+OnChannel = Callable[[Channel], Awaitable[None]]
+
+
+class RabbitSubscription:
+    """As dovetail.transport.Subscription says. `connection` is its own, not started yet."""
+
+    def __init__(
+        self, connection: Client, queues: ClaimedQueues, claim: Claim, on_channel: OnChannel
+    ) -> None:
+        self._connection = connection
+        self._queues = queues
+        self._claim = claim
+        self._on_channel = on_channel
+        self.hands = Hands(claim.prefetch)
+        self._acks = Acks()
+        #: What handlers have from a connection that was lost, by identity: somebody gets it again.
+        self._lost: dict[str, RabbitDelivery] = {}
+        self._consumers: Consumers | None = None
+        self._channel: Channel | None = None
+        self._delaying: set[asyncio.Task[None]] = set()
+        connection.on_connected.append(self._connected)
+        self._tending = asyncio.create_task(self._tend())
+
+    # The connection
+
+    async def _connected(self, wire: Wire) -> None:
+        self._consumers = None
+        for delivery in self.hands.unfetched():
+            self.hands.let_go(delivery)
+        self._lost = {}
+        for delivery in self.hands.held.values():
+            delivery.tag = 0
+            if delivery.identity:
+                self._lost[delivery.identity] = delivery
+        channel = await Channel.open(wire)
+        await self._on_channel(channel)
+        channel.on_end = lambda: wire.abort(f"{channel.error}")
+        channel.on_cancel = lambda consumer: wire.abort(f"the queue {self._queues.name!r} is gone")
+        self._acks.attach(channel)
+        self._channel = channel
+        self._consumers = Consumers(channel, self._queues.name, self._came)
+        self.hands.changed.set()
+
+    def _came(self, content: Content) -> None:
+        delivery = delivery_of(content, self._claim.subject)
+        held = self._lost.pop(delivery.identity, None) if content.redelivered else None
+        if held is not None and id(held) in self.hands.held:  # a handler has it still
+            held.tag, held.content = delivery.tag, content
+            self._acks.came(held)
+            return
+        if not self._acks.came(delivery):
+            return
+        early = content.headers is not None and delivery.due - time.time() > TOLERANCE_SECONDS
+        self.hands.put(delivery, for_handler=not early)
+        if early:
+            task = asyncio.get_running_loop().create_task(self._delay(delivery))
+            self._delaying.add(task)
+            task.add_done_callback(self._delaying.discard)
+
+    async def _delay(self, delivery: RabbitDelivery) -> None:
+        """It has more to wait than there is a queue for."""
+        try:
+            await self._move([delivery], delivery.due - time.time())
+        except DovetailError as error:
+            log.warning("what is not due yet is given back: %s", error)
+
+    async def _tend(self) -> None:
+        """Have as much sent as the handlers get through."""
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self.hands.changed.wait()
+            except TimeoutError:
+                await self.release(self.hands.overdue())
+            self.hands.changed.clear()
+            consumers = self._consumers
+            if consumers is not None and not self.hands.stopped:
+                try:
+                    await consumers.adjust(self.hands.wanted(), len(self.hands.held))
+                except (ConnectionLost, ChannelClosed):
+                    continue  # it begins anew on the next connection
+
+    # As Subscription
+
+    async def fetch(self, most: int) -> Sequence[Delivery]:
+        """As Subscription.fetch."""
+        return await self.hands.take(most)
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.ack."""
+        for delivery in cast(Sequence[RabbitDelivery], deliveries):
+            if self.hands.let_go(delivery):
+                self._acks.ack(delivery)
+
+    async def retry(self, delivery: Delivery, pause: float) -> None:
+        """As Subscription.retry."""
+        mine = cast(RabbitDelivery, delivery)
+        mine.attempt += 1
+        await self._move([mine], pause)
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """As Subscription.release."""
+        mine = self.hands.unsettled(cast(Sequence[RabbitDelivery], deliveries))
+        worn = [one for one in mine if one.deliveries >= MOST_GIVEN_BACK]
+        for delivery in mine:
+            if delivery not in worn:
+                self.hands.let_go(delivery)
+                self._acks.give_back(delivery)
+        if worn:
+            for delivery in worn:
+                delivery.settling = False
+            try:
+                await self._move(worn, 0)
+            except DovetailError as error:
+                log.warning("what is released goes back when the connection is closed: %s", error)
+
+    async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
+        """As Subscription.bury."""
+        await self._settle([cast(RabbitDelivery, delivery)], lambda mine: self._queues.bury(letter))
+
+    async def _move(self, deliveries: Sequence[RabbitDelivery], pause: float) -> None:
+        await self._settle(deliveries, lambda mine: self._queues.deliver_again(mine, pause))
+
+    async def _settle(
+        self,
+        deliveries: Sequence[RabbitDelivery],
+        store: Callable[[Sequence[RabbitDelivery]], Awaitable[None]],
+    ) -> None:
+        """Store what becomes of them, and only then take them off the queue."""
+        mine = self.hands.unsettled(deliveries)
+        stored = False
+        try:
+            if mine:
+                await store(mine)
+                stored = True
+        finally:
+            for one in mine:
+                self.hands.let_go(one)
+                if stored:
+                    self._acks.ack(one)
+                else:
+                    self._acks.give_back(one)
+
+    async def stop(self) -> None:
+        """As Subscription.stop."""
+        self.hands.stop()
+        self._tending.cancel()
+        await asyncio.wait([self._tending])
+        if self._consumers is not None:
+            try:
+                await self._consumers.rest()
+            except (ConnectionLost, ChannelClosed) as error:
+                log.debug("nothing comes any more: %s", error)
+        await self.release(self.hands.unfetched())
+
+    async def close(self) -> None:
+        """As Subscription.close."""
+        if not self.hands.stopped:
+            await self.stop()
+        await asyncio.gather(*self._delaying)
+        self._acks.flush()
+        if self._channel is not None:
+            await self._channel.close()
+        await self._connection.close()
+        self.hands.held.clear()

@@ -1,0 +1,151 @@
+"""RabbitMQ as a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from dovetail.delivery import Claim, Outgoing
+from dovetail.envelope import Received
+from dovetail.errors import Unsupported
+from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.options import QueueOptions
+from dovetail.status import QueueStatus
+from dovetail.transport import Answerer, Subscription
+from dovetail.transports.rabbitmq import founding, members
+from dovetail.transports.rabbitmq.address import Address
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.claimed import ClaimedQueues
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.frames import Content
+from dovetail.transports.rabbitmq.layout import topology
+from dovetail.transports.rabbitmq.letterbox import Letterbox
+from dovetail.transports.rabbitmq.live import Live
+from dovetail.transports.rabbitmq.overview import Overview
+from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.subscription import RabbitSubscription
+from dovetail.transports.rabbitmq.wire import Wire
+
+log = logging.getLogger("dovetail.rabbitmq")
+
+#: A founding group may have much history to copy.
+CLAIM_SECONDS = 600.0
+#: The server takes a connection for dead after two heartbeats without a sign of life.
+HEARTBEATS = range(1, 60)
+
+
+class RabbitTransport:
+    """As dovetail.transport.Transport says. Publishing has its own connection, so has each claim."""
+
+    def __init__(self, address: Address, options: QueueOptions) -> None:
+        if options.limit_bytes is not None:
+            raise Unsupported(
+                "RabbitMQ limits its store for all that use it: leave limit_bytes out, and set "
+                "disk_free_limit and vm_memory_high_watermark on the server",
+                setting="limit_bytes",
+            )
+        self._address = address
+        self._options = options
+        self._client = Client(address, options)
+        self._publisher = Publisher(Client(address, options, quiet=True), self._provision)
+        self._live = Live(self._client, options.source, self._publisher.check_size)
+        self._letterbox = Letterbox(self._client, self._publisher)
+        self._overview = Overview(self._client, self._live)
+        self._answering: set[asyncio.Task[None]] = set()
+        self._client.on_connected += [self._prepare, self._live.attach]
+
+    @property
+    def connected(self) -> bool:
+        """As Transport.connected."""
+        return self._client.connected
+
+    async def open(self) -> None:
+        """As Transport.open."""
+        await self._client.open()
+
+    async def _prepare(self, wire: Wire) -> None:
+        channel = await Channel.open(wire)
+        await self._provision(channel)
+        await channel.close()
+
+    async def _provision(self, channel: Channel) -> None:
+        """What is there already is left as it is."""
+        for command in topology(self._options):
+            await channel.call(command)
+
+    async def close(self) -> None:
+        """As Transport.close."""
+        await self._publisher.close()
+        await self._client.close()
+
+    async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
+        """As Transport.publish."""
+        await self._publisher.publish(messages, timeout)
+
+    async def broadcast(self, subject: str, body: bytes) -> None:
+        """As Transport.broadcast."""
+        await self._live.broadcast(subject, body, self._options.timeout)
+
+    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+        """As Transport.listen."""
+        return self._live.listen(pattern)
+
+    async def claim(self, claim: Claim) -> Subscription:
+        """As Transport.claim."""
+
+        async def found(channel: Channel) -> None:
+            await founding.claim(channel.wire, claim, self._options)
+
+        deadline = asyncio.get_running_loop().time() + CLAIM_SECONDS
+        await self._client.run(found, deadline=deadline)
+        heartbeat = min(max(int(claim.lease / 2), HEARTBEATS.start), HEARTBEATS.stop)
+        connection = Client(self._address, self._options, quiet=True, heartbeat=heartbeat)
+        queues = ClaimedQueues(self._client, self._publisher, self._options, claim)
+
+        async def on_channel(channel: Channel) -> None:
+            await founding.provision(channel, claim, self._options)
+            await members.attend(channel, queues.name, subscription.hands, self._answer)
+
+        subscription = RabbitSubscription(connection, queues, claim, on_channel)
+        connection.start()
+        return subscription
+
+    def _answer(self, question: Content, body: bytes) -> None:
+        """On the connection for the rest: one that publishes is not heard while the server is full."""
+        task = asyncio.get_running_loop().create_task(self._live.answer(question, body))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def serve(
+        self, subject: str, group: str | None, answer: Answerer
+    ) -> Callable[[], Awaitable[None]]:
+        """As Transport.serve."""
+        return await self._live.serve(subject, group, answer)
+
+    def request(
+        self, subject: str, body: bytes, timeout: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """As Transport.request."""
+        return self._live.request(subject, body, timeout)
+
+    async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
+        """As Transport.dead_letters."""
+        return await self._letterbox.find(wanted)
+
+    async def replay(self, letter: DeadLetter, body: bytes) -> None:
+        """As Transport.replay."""
+        await self._letterbox.replay(letter, body)
+
+    async def drop(self, letter: DeadLetter) -> None:
+        """As Transport.drop."""
+        await self._letterbox.drop(letter)
+
+    async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
+        """As Transport.waiting."""
+        return await self._overview.waiting(subject, group, most)
+
+    async def status(self) -> QueueStatus:
+        """As Transport.status."""
+        return await self._overview.status()
