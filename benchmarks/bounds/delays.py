@@ -1,7 +1,7 @@
 """Many delayed retries pending at once: how fast other messages are handled beside them.
 
-Two servers of the same kind, one of them with the retries; rounds on both in turns, on the group that
-has them and on another group, which has none.
+Two servers of the same kind that were given the same messages; on one of them a group has failed on them, and
+they wait for its next attempt. Rounds on both in turns, on that group and on another one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.servers import QUEUES
 from dovetail import Event, Group, MessageQueue, Retry, Worker, connect
 
 PENDING = 100_000
-ROUNDS = 7
+ROUNDS = 11
 #: Messages of one round: some together for the rate, some one by one for the time that each takes.
 TOGETHER = 10_000
 APART = 300
@@ -68,13 +68,13 @@ class Bench:
         self.rates: dict[str, list[float]] = {name: [] for name in GROUPS}
         self.times: dict[str, list[float]] = {name: [] for name in GROUPS}
 
-    async def delay(self, count: int) -> None:
-        """Let so many wait for their second attempt."""
+    async def fill(self, count: int, *, late: bool) -> None:
+        """So many messages that are handled at once, or wait for their second attempt."""
         for _ in range(0, count, AT_ONCE):
-            await self.queue.publish_many([Work(late=True)] * AT_ONCE)
-        await self.groups[DELAYING].have(delayed=count)
+            await self.queue.publish_many([Work(late=late)] * AT_ONCE)
+        await self.groups[DELAYING].have(**{"delayed" if late else "handled": count})
         await self.groups[OTHER].have(handled=count)
-        await self.settled(count)
+        await self.settled(count if late else 0)
 
     async def settled(self, count: int) -> None:
         """Return when the queue knows of all of these delays, and has nothing else to do."""
@@ -130,14 +130,14 @@ async def measure(queue: str) -> list[Comparison]:
     """One comparison for each group. A ratio is the median of the rounds' own, delays to none."""
     async with AsyncExitStack() as stack:
         benches = []
-        for pending in (PENDING, 0):
+        for late in (True, False):
             server = await stack.enter_async_context(QUEUES[queue]())
             client = await stack.enter_async_context(connect(server.url, timeout=30))
             bench = Bench(client)
             groups = [one.group for one in bench.groups.values()]
             await stack.enter_async_context(Worker(client, groups))
             await bench.round()  # connects, widens windows, fills caches
-            await bench.delay(pending)
+            await bench.fill(PENDING, late=late)
             benches.append(bench)
         for number in range(ROUNDS):
             for bench in benches[:: -1 if number % 2 else 1]:
