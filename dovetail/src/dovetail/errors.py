@@ -71,12 +71,21 @@ class QueueFull(QueueError):
 
 
 class MessageTooLarge(QueueError):
-    """The message is over the queue's limit of `limit` bytes. Nothing was accepted."""
+    """The message is over the queue's limit of `limit` bytes. Nothing was accepted.
 
-    def __init__(self, size: int, limit: int, *, id: str | None = None) -> None:
-        super().__init__(f"the message has {size} bytes, the queue takes {limit} at most", id=id)
+    `setting` says where the limit is set, if the queue lets one set it.
+    """
+
+    def __init__(
+        self, size: int, limit: int, *, id: str | None = None, setting: str | None = None
+    ) -> None:
+        where = f" ({setting})" if setting else ""
+        super().__init__(
+            f"the message has {size} bytes, the queue takes {limit} at most{where}", id=id
+        )
         self.size = size
         self.limit = limit
+        self.setting = setting
 
 
 class NoGroup(DovetailError):

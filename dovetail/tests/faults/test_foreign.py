@@ -11,7 +11,7 @@ import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
-from nats.js.api import StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
 
 from dovetail import (
     Backoff,
@@ -230,13 +230,11 @@ async def test_stream_of_a_command_deleted_under_a_running_worker(
 
 
 async def test_streams_that_were_there_before(new_nats_server: NewServer) -> None:
-    """An operator's own settings of our streams are left as they are."""
+    """An operator's own settings of our streams are left as they are, where nothing is lost by them."""
     server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
     client = await nats.connect(server.url)
     await client.jetstream().add_stream(
-        StreamConfig(
-            name=layout.EVENTS, subjects=["events.>"], max_bytes=1_000_000, description="mine"
-        )
+        _events_stream(max_bytes=1_000_000, discard=DiscardPolicy.NEW, description="mine")
     )
     async with connect(server.url, limit_bytes=5_000_000) as queue:
         async with Worker(queue, [group := recording(event, seen)]):
@@ -246,6 +244,82 @@ async def test_streams_that_were_there_before(new_nats_server: NewServer) -> Non
     info = await client.jetstream().stream_info(layout.EVENTS)
     assert info.config.description == "mine"
     await client.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"retention": RetentionPolicy.INTEREST}, "retention is 'interest', not 'limits'"),
+        ({"retention": RetentionPolicy.WORK_QUEUE}, "retention is 'workqueue', not 'limits'"),
+        ({"max_bytes": 1_000_000}, "discard is 'old', not 'new'"),
+        ({"max_msgs": 1000}, "discard is 'old', not 'new'"),
+        ({"max_age": 3600}, "max_age is 3600000000000, not 0"),
+        ({"max_msgs_per_subject": 1}, "max_msgs_per_subject is 1, not -1"),
+        ({"no_ack": True}, "no_ack is True, not False"),
+    ],
+)
+async def test_stream_that_would_lose_messages(
+    new_nats_server: NewServer, settings: dict[str, Any], says: str
+) -> None:
+    """Nothing is accepted, and no worker starts, until the operator has mended it."""
+    server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
+    client = await nats.connect(server.url)
+    await client.jetstream().add_stream(_events_stream(**settings))
+    named = rf"'{layout.EVENTS}' was there with settings that lose messages: {says}"
+    async with connect(server.url) as queue:
+        with pytest.raises(ConfigurationError, match=named):
+            await queue.publish(event(1))
+        with pytest.raises(ConfigurationError, match=named):
+            await Worker(queue, [recording(event, seen)]).__aenter__()
+        assert (await client.jetstream().stream_info(layout.EVENTS)).state.messages == 0
+
+        await client.jetstream().delete_stream(layout.EVENTS)
+        await queue.publish(event(2))
+        async with Worker(queue, [group := recording(event, seen)]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [2]
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"ack_policy": AckPolicy.NONE}, "ack_policy is 'none', not 'explicit'"),
+        ({"max_deliver": 3}, "max_deliver is 3, not -1"),
+        ({"max_ack_pending": 10}, "max_ack_pending is 10, not -1"),
+        ({"deliver_subject": "somewhere"}, "it pushes, and must be pulled from"),
+        ({"filter_subject": "events.other"}, r"filter_subjects is \['events.other'\], not"),
+    ],
+)
+async def test_consumer_that_would_lose_messages(
+    new_nats_server: NewServer, settings: dict[str, Any], says: str
+) -> None:
+    server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
+    group, subject = recording(event, seen), event.__subject__
+    name = layout.consumer_of(group.name, subject)
+    client = await nats.connect(server.url)
+    async with connect(server.url) as queue:
+        await queue.publish(event(1))
+        filters = [subject, layout.replay_subject(group.name, subject, ">")]
+        ours: dict[str, Any] = {"max_ack_pending": -1, "filter_subjects": filters}
+        if "filter_subject" in settings:
+            del ours["filter_subjects"]
+        await client.jetstream().add_consumer(
+            layout.EVENTS, ConsumerConfig(durable_name=name, **(ours | settings))
+        )
+        with pytest.raises(ConfigurationError, match=says) as caught:
+            await Worker(queue, [group]).__aenter__()
+        assert f"nats consumer rm {layout.EVENTS} {name}" in str(caught.value)
+
+        await client.jetstream().delete_consumer(layout.EVENTS, name)
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+    assert numbers(seen.items) == [1]
+    await client.close()
+
+
+def _events_stream(**settings: Any) -> StreamConfig:
+    return StreamConfig(name=layout.EVENTS, subjects=["events.>", "dovetail.replay.>"], **settings)
 
 
 async def test_subjects_that_another_stream_has(new_nats_server: NewServer) -> None:

@@ -8,10 +8,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dovetail import ConfigurationError, MessageQueue, QueueUnavailable, connect, connecting
+from dovetail import (
+    Backoff,
+    ConfigurationError,
+    Group,
+    MessageQueue,
+    MessageTooLarge,
+    QueueUnavailable,
+    Worker,
+    connect,
+    connecting,
+)
 from dovetail.embedded.ports import free_port
-from dovetail.testing.conformance.names import numbered
-from dovetail.testing.conformance.waiting import until
+from dovetail.testing.conformance.names import Numbered, fresh, numbered
+from dovetail.testing.conformance.waiting import all_handled, until
 from dovetail.testing.servers import NatsServer
 
 NewServer = Callable[..., Awaitable[NatsServer]]
@@ -119,6 +129,51 @@ async def test_jetstream_is_off(new_nats_server: NewServer) -> None:
     async with connect(server.url, timeout=1) as queue:
         with pytest.raises(QueueUnavailable, match="switch JetStream on there"):
             await queue.publish(numbered()(1))
+
+
+@pytest.mark.parametrize("version", ["2.9.25", "1.4.1"])
+async def test_server_is_too_old(version: str) -> None:
+    """The greeting of one; none is to be had any more."""
+
+    left = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"version":"%s"}\r\n' % version.encode())
+        while line := await reader.readline():
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+        await writer.wait_closed()
+        left.set()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as old:
+        url = f"nats://127.0.0.1:{old.sockets[0].getsockname()[1]}"
+        with pytest.raises(ConfigurationError, match=r"is too old: 2\.10 or later") as caught:
+            await connect(url, setting=SETTING).__aenter__()
+        await left.wait()
+    assert caught.value.setting == SETTING
+    assert version in str(caught.value)
+
+
+async def test_message_over_the_servers_limit(new_nats_server: NewServer) -> None:
+    """Nothing of the batch is accepted; handlers that cause one too large give their message up."""
+    server = await new_nats_server(config="max_payload: 128KB")
+    event, effect, group = numbered(), numbered(), Group(fresh("group"), retry=Backoff(tries=1))
+
+    @group.on(event)
+    async def cause(message: Numbered) -> Numbered:
+        return effect(message.number, "x" * 200_000)
+
+    async with connect(server.url) as queue, Worker(queue, [group]):
+        with pytest.raises(MessageTooLarge, match=r"65536 at most \(max_payload of nats-server\)"):
+            await queue.publish_many([event(1), event(2, "x" * 200_000)])
+        with pytest.raises(MessageTooLarge, match="131072 at most"):
+            await queue.publish(event(2, "x" * 200_000), durable=False)
+        assert (await queue.status()).messages == 0
+        await queue.publish(event(3))
+        await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+    assert "max_payload of nats-server" in letter.reason
 
 
 async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:

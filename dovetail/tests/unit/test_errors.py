@@ -59,8 +59,13 @@ def test_each_says_what_it_means() -> None:
         (QueueUnavailable("no"), {"id": None}, "no"),
         (
             MessageTooLarge(20, 10, id="7"),
-            {"size": 20, "limit": 10, "id": "7"},
-            "20 bytes, the queue takes 10",
+            {"size": 20, "limit": 10, "id": "7", "setting": None},
+            "20 bytes, the queue takes 10 at most",
+        ),
+        (
+            MessageTooLarge(20, 10, setting="max_size"),
+            {"id": None, "setting": "max_size"},
+            "10 at most (max_size)",
         ),
         (NoGroup("a.b"), {"subject": "a.b"}, "start its worker once"),
         (NobodyListening("a.b"), {"subject": "a.b"}, "is its worker running"),

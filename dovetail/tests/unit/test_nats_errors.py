@@ -55,7 +55,7 @@ async def test_confirmation(body: bytes) -> None:
 @pytest.mark.parametrize("err_code", [10077, 10023, 10047, 10028, 10002])
 async def test_no_room(err_code: int) -> None:
     prepared = Prepared()
-    with pytest.raises(QueueFull, match="nothing was accepted") as caught:
+    with pytest.raises(QueueFull, match=r"full: words \(.+\); nothing was accepted") as caught:
         await prepared.accepted(None, refusal(503, err_code))
     assert caught.value.id == "id-1"
     assert prepared.full == 1

@@ -23,8 +23,14 @@ SUBJECTS_OVERLAP = 10065
 CONSUMER_NOT_FOUND = 10014
 MESSAGE_NOT_FOUND = 10037
 NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)
-#: Full: the stream's limit of bytes or messages, the account's or the server's storage.
-NO_ROOM = (10077, 10023, 10047, 10028, 10002)
+#: Full: what the refusal of a message means, and which setting is the limit.
+NO_ROOM = {
+    10077: "the stream's max_bytes or max_msgs; limit_bytes where we made it",
+    10023: "max_file_store of the server, or its disk",
+    10047: "max_file_store of the server, or its disk",
+    10028: "max_memory_store of the server",
+    10002: "the account's limit on storage",
+}
 #: For the server, or for the account.
 SWITCHED_OFF = (10076, 10039)
 #: Asking again helps: no leader yet, offline, too much at once.

@@ -15,6 +15,7 @@ from dovetail.subjects import RESERVED
 from dovetail.transport import Answerer
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, Reply
 from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.wire import SIZE_SETTING
 
 log = logging.getLogger("dovetail.nats")
 
@@ -65,7 +66,7 @@ async def asking(
 ) -> AsyncIterator[AsyncIterator[Reply]]:
     """Every answer, with its headers, until the time is over."""
     if len(body) > (limit := client.info.max_payload):
-        raise MessageTooLarge(len(body), limit)
+        raise MessageTooLarge(len(body), limit, setting=SIZE_SETTING)
     mailbox: Mailbox[Reply] = Mailbox(subject)
     inbox = client.new_inbox()
     deadline = asyncio.get_running_loop().time() + timeout
@@ -107,7 +108,9 @@ def serving(
         async with places:
             body = await answer(payload)
         if len(body) > (limit := client.info.max_payload):
-            body = failure_answer(subject, MessageTooLarge(len(body), limit), source)
+            body = failure_answer(
+                subject, MessageTooLarge(len(body), limit, setting=SIZE_SETTING), source
+            )
         client.write(b"PUB %s %d\r\n%s\r\n" % (reply, len(body), body))
 
     def arrived(subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:

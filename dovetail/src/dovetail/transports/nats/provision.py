@@ -16,6 +16,7 @@ from dovetail.errors import (
 from dovetail.options import QueueOptions
 from dovetail.subjects import RESERVED, matches, overlap
 from dovetail.transports.nats import layout
+from dovetail.transports.nats.existing import check_consumer, check_stream
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
     NO_PEERS,
@@ -80,6 +81,7 @@ class Provision:
                     raise
                 await self.streams()
                 continue
+            check_stream(config, {"discard": "new"})
             if any(_covers(have, subject) for have in config["subjects"]):
                 return
             kept = [have for have in config["subjects"] if not _covers(subject, have)]
@@ -106,6 +108,7 @@ class Provision:
         config = _consumer_config(claim, name)
         try:
             known = (await self._api.call(f"CONSUMER.INFO.{stream}.{name}"))["config"]
+            check_consumer(known, config, stream)
             if known["ack_wait"] == config["ack_wait"]:
                 return
             config = {**known, "ack_wait": config["ack_wait"]}
@@ -142,12 +145,12 @@ class Provision:
             # There with other settings: an operator's choice, or subjects that were added since.
             if error.code != STREAM_NAME_IN_USE:
                 raise self._refused(name, error) from error
-            if self._options.replicas > 1:
-                await self._replicate(name)
+            known = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
+            check_stream(known, config)
+            await self._replicate(name, known)
 
-    async def _replicate(self, name: str) -> None:
+    async def _replicate(self, name: str, config: dict[str, Any]) -> None:
         """Let a stream that was made with fewer copies keep as many as are wanted now."""
-        config = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
         wanted = self._options.replicas
         if config["num_replicas"] >= wanted:
             return

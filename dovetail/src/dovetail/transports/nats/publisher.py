@@ -13,6 +13,7 @@ from dovetail.delivery import Outgoing
 from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
 from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
+from dovetail.transports.nats.wire import SIZE_SETTING
 
 RETRY_SECONDS = 0.05
 #: In a cluster the server that was to confirm may be gone without a word. Publishing again is harmless.
@@ -76,7 +77,7 @@ class Publisher:
     ) -> None:
         """One message as it is, to a stream that is there."""
         if (size := len(body) + len(headers)) > self.most_bytes:
-            raise MessageTooLarge(size, self.most_bytes)
+            raise MessageTooLarge(size, self.most_bytes, setting=SIZE_SETTING)
         outgoing = Outgoing(kind, subject, body, "")
         await self._publish_all([(outgoing, headers)], self._client.loop.time() + self._timeout)
 
@@ -86,7 +87,7 @@ class Publisher:
         limit = self._client.info.largest_body
         for one in messages:
             if len(one.body) > limit:
-                raise MessageTooLarge(len(one.body), limit, id=one.id)
+                raise MessageTooLarge(len(one.body), limit, id=one.id, setting=SIZE_SETTING)
             if one.subject not in self._taken:
                 await self._see_to(one, deadline)
         addressed = [
@@ -196,7 +197,8 @@ class Publisher:
         if error.err_code in NO_ROOM:
             self._on_full()
             raise QueueFull(
-                f"the queue's store is full ({error.description}); nothing was accepted",
+                f"the queue's store is full: {error.description} ({NO_ROOM[error.err_code]}); "
+                "nothing was accepted",
                 id=message.id,
             )
         if error.err_code in NOT_READY or error.code == 503:

@@ -27,6 +27,7 @@ from dovetail.transports.nats.provision import Provision
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.subscription import NatsSubscription
 from dovetail.transports.nats.trim import trim
+from dovetail.transports.nats.wire import SIZE_SETTING
 
 log = logging.getLogger("dovetail.nats")
 
@@ -99,7 +100,7 @@ class NatsTransport:
     async def broadcast(self, subject: str, body: bytes) -> None:
         """As Transport.broadcast."""
         if len(body) > (limit := self._client.info.max_payload):
-            raise MessageTooLarge(len(body), limit)
+            raise MessageTooLarge(len(body), limit, setting=SIZE_SETTING)
         try:
             async with asyncio.timeout(self._options.timeout):
                 wire = await self._client.ready()

@@ -23,6 +23,8 @@ _GREETING = b"INFO "
 
 #: The server works on what it has while we still write the rest.
 FLUSH_BYTES = 16_384
+#: Where the server's limit is set.
+SIZE_SETTING = "max_payload of nats-server"
 #: Kept free below the server's limit for headers.
 HEADROOM_BYTES = 65_536
 
