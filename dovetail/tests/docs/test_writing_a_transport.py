@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dovetail.testing import TransportConformance
+
 PAGE = Path(__file__).parents[3] / "docs" / "writing-a-transport.md"
 
 
@@ -55,3 +57,9 @@ def test_example_passes_the_suite(tmp_path: Path) -> None:
 def test_example_is_typed(tmp_path: Path) -> None:
     write_files(tmp_path)
     run("-m", "mypy", "--strict", "dovetail_signed.py", folder=tmp_path)
+
+
+def test_tests_that_the_page_names_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", PAGE.read_text()))
+    assert len(named) == 16
+    assert not {name for name in named if not hasattr(TransportConformance, name)}

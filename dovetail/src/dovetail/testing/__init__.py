@@ -1,7 +1,8 @@
 """What tests of applications and of transports need; nothing else imports it.
 
 `memory_queue` is for tests of handlers. `TransportConformance` is the suite that every transport must
-pass; it needs pytest and pytest-asyncio. Real servers are in `dovetail.testing.servers`.
+pass; it needs pytest and pytest-asyncio. Real servers are in `dovetail.testing.servers`, and the pytest
+plugin `dovetail.testing.table` makes a table of what passed.
 """
 
 from __future__ import annotations
