@@ -61,8 +61,9 @@ async def soak(options: argparse.Namespace, folder: Path) -> Outcome:
         await crew.end(publisher, signal.SIGTERM)
         await settle(server.url, outcome)
         outcome.memory = outcome.memory[0], await at_rest(crew)
+        outcome.failed = crew.ended_by_themselves()
         await crew.end_all()
-        outcome.failed = sum(status != 0 for status in crew.statuses)
+        outcome.failed += sum(status != 0 for status in crew.statuses)
     outcome.count(folder)
     return outcome
 

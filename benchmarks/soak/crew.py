@@ -60,6 +60,10 @@ class Crew:
         self.workers.remove(process)
         self.start_worker()
 
+    def ended_by_themselves(self) -> int:
+        """How many of those that should run do not."""
+        return sum(one is None or one.poll() is not None for one in (self.spared, *self.workers))
+
     async def end_all(self) -> None:
         """Ask all workers to stop."""
         ending = [one for one in (self.spared, *self.workers) if one is not None]
@@ -83,6 +87,7 @@ class Crew:
 
 
 def memory(process: subprocess.Popen[bytes]) -> int:
-    """The bytes that it has in memory at this moment."""
+    """The bytes that it has in memory at this moment; 0 where it has ended."""
     status = Path(f"/proc/{process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line) * 1024
+    found = (int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
+    return next(found, 0) * 1024

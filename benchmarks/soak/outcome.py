@@ -28,7 +28,7 @@ class Outcome:
     #: Calls of handlers beyond one for each message: what was in hand at a fault comes again.
     again: int = 0
     dead: int = 0
-    #: Processes that were asked to stop and did not end with 0.
+    #: Processes that ended by themselves, or did not end with 0 when they were asked to.
     failed: int = 0
     unhandled: int = 0
     faults: Counter[str] = field(default_factory=Counter)
