@@ -66,6 +66,11 @@ class RabbitServer(Server):
             raise ServerFailed(f"rabbitmqctl {' '.join(arguments)}: {printed.decode()}")
         return printed.decode()
 
+    async def knows_its_streams(self) -> bool:
+        """Whether streams outlive a crash: 3.10 notes that it has any only seconds after the first."""
+        names = self.folder.glob("store/*/coordination/*/names.dets")
+        return any(b"rabbit_stream_coordinator" in one.read_bytes() for one in names)
+
     async def _prepare(self) -> None:
         self._logged = self.log.stat().st_size if self.log.exists() else 0
         if self._mapper is None:

@@ -218,8 +218,11 @@ class Client:
                 "its authority"
             ) from error
         except ChannelClosed as error:
-            raise NotNow(str(error)) if _passes(error) else self.refused(error) from error
-        except ConnectionLost as error:
+            refused = self.refused(error)
+            raise (
+                refused if isinstance(refused, ConfigurationError) else NotNow(str(error))
+            ) from error
+        except (ConnectionLost, QueueError) as error:
             raise NotNow(str(error)) from error
         except TimeoutError as error:
             hint = "" if tls else "; does it demand TLS? amqps:// does"
