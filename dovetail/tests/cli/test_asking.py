@@ -11,9 +11,16 @@ import pytest
 import pytest_asyncio
 from nats.aio.msg import Msg
 
+from dovetail import new_id
 from dovetail.testing.servers import NatsServer
 
 from .support import Program, dovetail, running
+
+
+@pytest.fixture
+def subject() -> str:
+    """A subject that no other test uses, and no stream takes: where one does, nobody can tell who listens."""
+    return f"requests.cli.{new_id()}"
 
 
 @pytest_asyncio.fixture

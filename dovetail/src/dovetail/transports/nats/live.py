@@ -15,6 +15,7 @@ from dovetail.subjects import RESERVED
 from dovetail.transport import Answerer
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, Reply
 from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.unstored import is_refusal, unstored
 from dovetail.transports.nats.wire import SIZE_SETTING
 
 log = logging.getLogger("dovetail.nats")
@@ -65,14 +66,14 @@ async def asking(
     client: Client, subject: str, body: bytes, timeout: float
 ) -> AsyncIterator[AsyncIterator[Reply]]:
     """Every answer, with its headers, until the time is over."""
-    if len(body) > (limit := client.info.max_payload):
-        raise MessageTooLarge(len(body), limit, setting=SIZE_SETTING)
     mailbox: Mailbox[Reply] = Mailbox(subject)
     inbox = client.new_inbox()
+    message = unstored(client.info, subject, body, inbox)
     deadline = asyncio.get_running_loop().time() + timeout
 
     def arrived(subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
-        mailbox.put((headers, payload))
+        if not is_refusal(headers, payload):
+            mailbox.put((headers, payload))
 
     async def answers() -> AsyncIterator[Reply]:
         while True:
@@ -91,7 +92,7 @@ async def asking(
         raise QueueUnavailable(f"the queue at {client.address.shown} cannot be reached") from error
     sid = client.subscribe(inbox, arrived)
     try:
-        wire.write(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), inbox, len(body), body))
+        wire.write(message)
         yield answers()
     finally:
         await client.unsubscribe(sid)

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
-from dovetail.errors import ConfigurationError, DovetailError, MessageTooLarge, QueueUnavailable
+from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.options import QueueOptions
 from dovetail.status import QueueStatus
@@ -27,7 +27,7 @@ from dovetail.transports.nats.provision import Provision
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.subscription import NatsSubscription
 from dovetail.transports.nats.trim import trim
-from dovetail.transports.nats.wire import SIZE_SETTING
+from dovetail.transports.nats.unstored import unstored
 
 log = logging.getLogger("dovetail.nats")
 
@@ -37,9 +37,6 @@ FULL_SECONDS = 1
 #: What one API call may take; it outlasts a restart of the server.
 API_SECONDS = 5.0
 OLDEST_SERVER = (2, 10)
-#: A live message on a subject whose events are kept must not be kept itself: a stream refuses what is
-#: meant for another, while those who listen get it all the same.
-NOT_STORED = b"NATS/1.0\r\nNats-Expected-Stream: none\r\n\r\n"
 
 
 class NatsTransport:
@@ -99,8 +96,7 @@ class NatsTransport:
 
     async def broadcast(self, subject: str, body: bytes) -> None:
         """As Transport.broadcast."""
-        if len(body) > (limit := self._client.info.max_payload):
-            raise MessageTooLarge(len(body), limit, setting=SIZE_SETTING)
+        message = unstored(self._client.info, subject, body)
         try:
             async with asyncio.timeout(self._options.timeout):
                 wire = await self._client.ready()
@@ -108,11 +104,7 @@ class NatsTransport:
             raise QueueUnavailable(
                 f"the queue at {self._client.address.shown} cannot be reached"
             ) from error
-        size = len(NOT_STORED)
-        wire.write(
-            b"HPUB %s %d %d\r\n%s%s\r\n"
-            % (subject.encode(), size, size + len(body), NOT_STORED, body)
-        )
+        wire.write(message)
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
