@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from dovetail import connect
 from dovetail.testing import Features, TransportConformance
 from dovetail.testing.conformance.names import fresh
-from dovetail.testing.conformance.waiting import until
 from dovetail.testing.servers import RabbitServer
 
 
@@ -18,8 +16,6 @@ from dovetail.testing.servers import RabbitServer
 async def fragile_server() -> AsyncIterator[RabbitServer]:
     """To be killed, and so not the one of the other tests."""
     async with RabbitServer() as server:
-        async with connect(server.url):
-            await until(server.knows_its_streams, "a crash does not lose the streams any more")
         yield server
 
 

@@ -12,7 +12,7 @@ from dovetail.transports.rabbitmq.entry import RabbitDelivery, identity_of
 from dovetail.transports.rabbitmq.frames import Content
 
 #: Acked messages that are remembered, so that they are not handled again where the ack was lost.
-_REMEMBERED = 5000
+_REMEMBERED = 1000
 
 
 class Acks:
