@@ -70,7 +70,7 @@ def _split(url: str, port: int) -> ServerAddress:
     user, colon, password = login.partition(":")
     found = [_host(one, port) for one in hosts.split(",")]
     return ServerAddress(
-        scheme=scheme,
+        scheme=scheme.lower(),
         hosts=tuple(host for host in found if host) if all(found) else (),
         path=path,
         parameters=dict(parse_qsl(query, keep_blank_values=True)),

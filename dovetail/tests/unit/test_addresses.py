@@ -7,6 +7,8 @@ import pytest
 from dovetail import ConfigurationError, connect
 from dovetail.server_address import without_secrets
 from dovetail.transports.nats.address import Address, parse_address
+from dovetail.transports.rabbitmq.address import parse_address as parse_rabbit
+from dovetail.transports.redis.address import parse_address as parse_redis
 
 SETTING = "TODO_QUEUE_URL"
 
@@ -104,3 +106,51 @@ def test_password_is_not_in_the_representation() -> None:
 )
 def test_addresses_for_people_to_see(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+# RabbitMQ
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("amqp://a", "amqp://a:5672"),
+        ("amqps://a", "amqps://a:5671"),
+        ("amqps://u:p@a:1,[::1],c/", "amqps://a:1,::1:5671,c:5671"),
+        ("amqp://u:p@a/%2F", "amqp://a:5672"),
+        ("amqp://a/my%2Fvhost", "amqp://a:5672/my/vhost"),
+    ],
+)
+def test_where_rabbitmq_is(url: str, shown: str) -> None:
+    address = parse_rabbit(url, SETTING)
+    assert address.shown == shown
+    assert (address.tls_context() is not None) == url.startswith("amqps")
+
+
+@pytest.mark.parametrize(
+    ("login", "response"),
+    [("", "\0guest\0guest"), ("u:p%40%3A%2F@", "\0u\0p@:/"), (":p@", "\0\0p"), ("u:@", "\0u\0")],
+)
+def test_signing_in_to_rabbitmq(login: str, response: str) -> None:
+    assert parse_rabbit(f"amqp://{login}a", SETTING).sign_in() == response
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("amqp://u@host", "has a user without a password"),
+        ("amqp://host/a/b", "a '/' in the name of the vhost is written as %2F"),
+        ("amqp://host:port", "must look like amqp://user:password@localhost:5672/vhost"),
+        ("amqp://host?heartbeat=5", r"takes ca, cert, key after '\?'"),
+    ],
+)
+def test_wrong_addresses_of_rabbitmq(url: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{SETTING} .*{says}"):
+        connect(url, setting=SETTING)
+
+
+def test_schemes_in_capitals_mean_the_same() -> None:
+    """Above all, TLS is not left out."""
+    assert parse_address("TLS://a", SETTING).tls
+    assert parse_redis("REDISS://a", SETTING).tls
+    assert parse_rabbit("AMQPS://a", SETTING).tls

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from dovetail import tls
 from dovetail.errors import ConfigurationError
+from dovetail.server_address import Host, parse_server_address
+from dovetail.tls import TlsFiles
 
-PORT, TLS_PORT = 5672, 5671
+DEFAULT_PORT, DEFAULT_TLS_PORT = 5672, 5671
 EXAMPLE = "amqp://user:password@localhost:5672/vhost"
-
-Host = tuple[str, int]
+#: Whom every new server has; it lets that user in from its own machine only.
+GUEST = "guest"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class Address:
 
     hosts: tuple[Host, ...]
     tls: bool
+    setting: str
+    files: TlsFiles
     vhost: str
     user: str = field(repr=False)
     password: str = field(repr=False)
@@ -32,44 +37,39 @@ class Address:
         return f"{'amqps' if self.tls else 'amqp'}://{hosts}{vhost}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """The system's certificates, or those of SSL_CERT_FILE; None for a connection without TLS."""
-        return ssl.create_default_context() if self.tls else None
+        """As TlsFiles.context; None for a connection without TLS."""
+        return self.files.context(self.setting) if self.tls else None
+
+    def sign_in(self) -> str:
+        """The response of SASL's mechanism PLAIN."""
+        return f"\0{self.user}\0{self.password}"
 
 
 def parse_address(url: str, setting: str) -> Address:
     """The address in parts, or ConfigurationError that names the setting."""
-    scheme, _, rest = url.partition("://")
-    credentials, _, place = rest.rpartition("@")
-    hosts, _, vhost = place.partition("/")
-    if not hosts or "?" in place or "/" in vhost:
+    is_tls = url.lower().startswith("amqps:")
+    parts = parse_server_address(
+        url,
+        setting,
+        port=DEFAULT_TLS_PORT if is_tls else DEFAULT_PORT,
+        example=EXAMPLE,
+        parameters=tls.PARAMETERS,
+    )
+    if "/" in parts.path:
         raise ConfigurationError(
-            f"{setting} must look like {EXAMPLE}, a '/' in the name of the vhost as %2F, without "
-            "parameters after '?'",
+            f"{setting} must look like {EXAMPLE}; a '/' in the name of the vhost is written as %2F",
             setting=setting,
         )
-    user, colon, password = credentials.partition(":")
-    if credentials and not colon:
+    if parts.user is not None and parts.password is None:
         raise ConfigurationError(
             f"{setting} has a user without a password; it must look like {EXAMPLE}", setting=setting
         )
-    tls = scheme == "amqps"
     return Address(
-        hosts=tuple(_host(one, TLS_PORT if tls else PORT, setting) for one in hosts.split(",")),
-        tls=tls,
-        vhost=unquote(vhost) or "/",
-        user=unquote(user) if credentials else "guest",
-        password=unquote(password) if credentials else "guest",
+        hosts=parts.hosts,
+        tls=is_tls,
+        setting=setting,
+        files=TlsFiles.named_in(parts.parameters, tls=is_tls, setting=setting),
+        vhost=unquote(parts.path) or "/",
+        user=GUEST if parts.user is None else parts.user,
+        password=GUEST if parts.password is None else parts.password,
     )
-
-
-def _host(text: str, default_port: int, setting: str) -> Host:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port or default_port
-    except ValueError:  # a port that is no number, or an address in brackets that is none
-        host, port = None, 0
-    if not host or not text.lower().startswith((host, "[")):
-        raise ConfigurationError(
-            f"{setting} has no usable host and port; it must look like {EXAMPLE}", setting=setting
-        )
-    return host, port

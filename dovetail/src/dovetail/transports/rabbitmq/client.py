@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,10 +11,11 @@ from typing import Any, TypeVar
 
 from pamqp.base import Frame
 
-from dovetail.connecting import Connecting
+from dovetail.connecting import Connecting, connect_to_any
 from dovetail.errors import ConfigurationError, QueueError, QueueFull, QueueUnavailable
 from dovetail.options import QueueOptions
-from dovetail.transports.rabbitmq.address import Address, Host
+from dovetail.server_address import Host
+from dovetail.transports.rabbitmq.address import Address
 from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.handshake import Handshake, NotNow
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
@@ -189,46 +188,34 @@ class Client:
     # Connecting
 
     async def _connect_any(self) -> None:
-        """Connect to the first of the hosts that takes us."""
-        hosts = list(self.address.hosts)
-        random.shuffle(hosts)
-        for position, host in enumerate(hosts):
-            try:
-                await self._connect(host)
-                break
-            except OSError:
-                if position == len(hosts) - 1:
-                    raise
+        await connect_to_any(self.address.hosts, self._connect)
 
     async def _connect(self, host: Host) -> None:
-        loop, tls = asyncio.get_running_loop(), self.address.tls_context()
+        loop, context = asyncio.get_running_loop(), self.address.tls_context()
+        wire: Wire | None = None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, wire = await loop.create_connection(Wire, *host, ssl=tls)
-                try:
-                    self.version = await self._handshake.greet(wire, self._heartbeat)
-                    for callback in self.on_connected:
-                        await callback(wire)
-                except BaseException:
-                    wire.abort("")
-                    raise
-        except ssl.SSLCertVerificationError as error:
-            raise self._wrong(
-                f"has a certificate that is not trusted: {error.verify_message}; SSL_CERT_FILE names "
-                "its authority"
-            ) from error
-        except ChannelClosed as error:
-            refused = self.refused(error)
-            raise (
-                refused if isinstance(refused, ConfigurationError) else NotNow(str(error))
-            ) from error
-        except (ConnectionLost, QueueError) as error:
-            raise NotNow(str(error)) from error
-        except TimeoutError as error:
-            hint = "" if tls else "; does it demand TLS? amqps:// does"
-            raise NotNow(f"no answer within {CONNECT_SECONDS:g} s{hint}") from error
+                _, wire = await loop.create_connection(Wire, *host, ssl=context)
+                self.version = await self._handshake.greet(wire, self._heartbeat)
+                for callback in self.on_connected:
+                    await callback(wire)
+        except BaseException as error:
+            if wire is not None:
+                wire.abort("")
+            if (meaning := self._meaning(error, wire)) is error:
+                raise
+            raise meaning from error
         self._wire = wire
         self._connected.set()
+
+    def _meaning(self, error: BaseException, wire: Wire | None) -> BaseException:
+        """OSError for what passes by itself, ConfigurationError for what does not."""
+        if isinstance(error, (OSError, ConnectionLost)):
+            return self._handshake.failed(error, wire)
+        if isinstance(error, ChannelClosed):
+            refused = self.refused(error)
+            return refused if isinstance(refused, ConfigurationError) else NotNow(str(error))
+        return NotNow(str(error)) if isinstance(error, QueueError) else error
 
     async def _keep_connected(self) -> None:
         if self._wire is None:

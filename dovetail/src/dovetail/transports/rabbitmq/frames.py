@@ -9,7 +9,7 @@ from pamqp import commands, frame
 from pamqp.base import Frame
 from pamqp.header import ContentHeader
 
-METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
+KINDS = METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 END = b"\xce"
 HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 #: class and method, as one number

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pamqp import commands
+from pamqp.base import Frame
 from pamqp.common import FieldTable
 
+from dovetail import tls
 from dovetail.errors import ConfigurationError
+from dovetail.server_address import Secret
 from dovetail.transports.rabbitmq import wire as wires
-from dovetail.transports.rabbitmq.address import Address
+from dovetail.transports.rabbitmq.address import GUEST, Address
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
 OLDEST_SERVER = (3, 10)
@@ -22,6 +25,8 @@ _CAPABILITIES: FieldTable = {
     "connection.blocked": True,
     "authentication_failure_close": True,
 }
+
+Reply = TypeVar("Reply", bound=Frame)
 
 
 class NotNow(OSError):
@@ -37,32 +42,40 @@ class Handshake:
         self._source = source
 
     async def greet(self, wire: Wire, heartbeat: int) -> str:
-        """Sign in; gives the server's version. `heartbeat` is in seconds."""
-        try:
-            return await self._greet(wire, heartbeat)
-        except ConnectionLost as error:
-            raise self._meaning(str(error)) from error
-
-    async def _greet(self, wire: Wire, heartbeat: int) -> str:
-        start = await wire.expect()
+        """Sign in; gives the server's version. `heartbeat` is in seconds. Raises ConnectionLost as well."""
+        start = await _next(wire, commands.Connection.Start)
         version = self._check_server(start.server_properties)
-        user, password = self._address.user, self._address.password
-        properties: FieldTable = {"product": "dovetail", "connection_name": self._source}
-        properties["capabilities"] = _CAPABILITIES
-        tune = await wire.expect(
-            commands.Connection.StartOk(
-                properties,
-                "PLAIN",
-                f"\0{user}\0{password}",
-                "en_US",
-            )
-        )
+        wire.secret = Secret(self._address.password)
+        self._sign_in(wire)
+        tune = await _next(wire, commands.Connection.Tune)
         wire.frame_max = min(tune.frame_max or wires.FRAME_BYTES, wires.FRAME_BYTES)
         channels = min(tune.channel_max or wires.MOST_CHANNELS, wires.MOST_CHANNELS)
         wire.tell(commands.Connection.TuneOk(channels, wire.frame_max, heartbeat))
-        await wire.expect(commands.Connection.Open(self._address.vhost))
+        wire.tell(commands.Connection.Open(self._address.vhost))
+        await _next(wire, commands.Connection.OpenOk)
         wire.beat(heartbeat)
         return version
+
+    def failed(self, error: OSError | ConnectionLost, wire: Wire | None) -> Exception:
+        """What it means that there is no connection."""
+        if reason := tls.refusal(error) or (wire and tls.refusal(wire.lost_by)):
+            return self._wrong("cannot be talked to over TLS", reason)
+        if wire and wire.speaks_tls and not self._address.tls:
+            return self._wrong("speaks TLS on this port", "write amqps: instead of amqp:")
+        if isinstance(error, TimeoutError):
+            hint = "; does it speak TLS there? (amqp: is for one that does not)"
+            return NotNow(f"no answer{hint if self._address.tls else ''}")
+        if isinstance(error, ConnectionLost):
+            return self._meaning(str(error))
+        return error
+
+    def _sign_in(self, wire: Wire) -> None:
+        """Not in the frame that waits for the reply: what is sent here is no longer held then."""
+        properties: FieldTable = {"product": "dovetail", "connection_name": self._source}
+        properties["capabilities"] = _CAPABILITIES
+        wire.tell(
+            commands.Connection.StartOk(properties, "PLAIN", self._address.sign_in(), "en_US")
+        )
 
     def _check_server(self, properties: dict[str, Any]) -> str:
         product, version = str(properties.get("product", "")), str(properties.get("version", ""))
@@ -73,8 +86,10 @@ class Handshake:
 
     def _meaning(self, said: str) -> OSError | ConfigurationError:
         if said.startswith(_NO_ACCESS):
-            return self._wrong("refused the user or the password", said)
-        if said.startswith(_NOT_ALLOWED):
+            away = f" ({GUEST!r} may sign in from the server's own machine only)"
+            hint = away if self._address.user == GUEST else ""
+            return self._wrong("refused the user or the password", said + hint)
+        if said.startswith(_NOT_ALLOWED) and "limit" not in said:  # others may leave
             vhost = self._address.vhost
             return self._wrong(f"does not let this user into the vhost {vhost!r}", said)
         return NotNow(said)
@@ -84,3 +99,10 @@ class Handshake:
             f"the queue at {self._address.shown} ({self._setting}) {what}: {why}",
             setting=self._setting,
         )
+
+
+async def _next(wire: Wire, kind: type[Reply]) -> Reply:
+    reply = await wire.expect()
+    if not isinstance(reply, kind):
+        raise NotNow(f"it said {reply.name} where AMQP 0-9-1 has {kind.name}")
+    return reply

@@ -8,12 +8,16 @@ from typing import Any, Protocol, cast
 
 from pamqp import commands
 from pamqp.base import Frame
+from pamqp.exceptions import PAMQPException
 
+from dovetail.server_address import Secret
 from dovetail.transports.rabbitmq import frames
 
 #: Largest frame that we ask for, in bytes; the server may want less.
 FRAME_BYTES = 131_072
 MOST_CHANNELS = 2047
+#: How an alert of TLS begins: what a server says that does not understand our greeting.
+_TLS_ALERT = b"\x15\x03"
 
 
 class ConnectionLost(Exception):
@@ -50,6 +54,12 @@ class Wire(asyncio.Protocol):
         self._writable.set()
         self._ended = asyncio.Event()
         self._why = ""
+        #: What ended the connection, where that was an error.
+        self.lost_by: Exception | None = None
+        #: Whether the server answered in TLS.
+        self.speaks_tls = False
+        #: Left out of what the server says.
+        self.secret = Secret()
         self._heard = False
         self._beating: asyncio.TimerHandle | None = None
         self.frame_max = FRAME_BYTES
@@ -69,6 +79,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everyone who waits."""
         self.closed = True
+        self.lost_by = exc
         self._why = self._why or str(exc or "closed by the server")
         if self._beating is not None:
             self._beating.cancel()
@@ -100,13 +111,25 @@ class Wire(asyncio.Protocol):
             if end >= size:
                 break
             if data[end] != 0xCE:
-                self.abort("it does not speak AMQP 0-9-1")
+                self._strange(b"")
                 return
-            self._frame(data[at], data[at + 1] << 8 | data[at + 2], data[at + 7 : end])
+            try:
+                self._frame(data[at], data[at + 1] << 8 | data[at + 2], data[at + 7 : end])
+            except PAMQPException:
+                self._strange(b"")
+                return
             at = end + 1
         self._rest = data[at:]
-        if self._rest.startswith(b"AMQP"):
+        if self._rest and self._rest[0] not in frames.KINDS:
+            self._strange(self._rest)
+
+    def _strange(self, said: bytes) -> None:
+        """End the connection with one that says such things."""
+        self.speaks_tls = said.startswith(_TLS_ALERT)
+        if said.startswith(b"AMQP"):
             self.abort("it speaks another version of AMQP")
+        else:
+            self.abort("it does not speak AMQP 0-9-1")
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if number == 0:
@@ -125,7 +148,7 @@ class Wire(asyncio.Protocol):
 
     def _connection_method(self, command: Any) -> None:
         if isinstance(command, commands.Connection.Close):
-            self._why = f"{command.reply_code} {command.reply_text}"
+            self._why = self._masked(f"{command.reply_code} {command.reply_text}")
             self.write(frames.method(0, commands.Connection.CloseOk()))
             self.close()
         elif isinstance(command, commands.Connection.Blocked):
@@ -136,6 +159,9 @@ class Wire(asyncio.Protocol):
             future = self._replies.pop(0)
             if not future.done():
                 future.set_result(command)
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self.secret, "…") if self.secret else text
 
     def _alarmed(self, why: str) -> None:
         self.alarm = why
