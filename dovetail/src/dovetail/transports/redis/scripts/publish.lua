@@ -16,9 +16,36 @@ local function is_known(id)
     or call('SISMEMBER', ids_of(2), id) == 1
 end
 
+-- Ids go on from subject to subject, so that the history of several has the order in which they were published
+-- within a millisecond, too, and though the clock was set back.
+local ms, sequence
+
+local function parts(id)
+  local first, second = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(first), tonumber(second)
+end
+
+local function last_id() return string.format('%.0f-%.0f', ms, sequence) end
+
+local function next_id()
+  if not ms then
+    ms, sequence = parts(call('GET', P .. ':last') or '0-0')
+    if ms < now() then ms, sequence = now(), -1 end
+  end
+  sequence = sequence + 1
+  return last_id()
+end
+
+local function store_event(subject, body)
+  local id = redis.pcall('XADD', events_of(subject), next_id(), 'body', body)
+  if type(id) == 'table' then -- an error: what came by other means has a later id
+    ms, sequence = parts(call('XADD', events_of(subject), '*', 'body', body))
+  end
+end
+
 local function add_event(subject, body)
   if limit > 0 and stored + added + #body > limit then return 'full' end
-  call('XADD', events_of(subject), '*', 'body', body)
+  store_event(subject, body)
   added = added + #body
   if not known[subject] then
     known[subject] = call('SADD', P .. ':subjects', subject)
@@ -55,5 +82,6 @@ if call('TTL', ids_of(0)) < 0 then
   call('EXPIRE', ids_of(0), 300)
   call('UNLINK', ids_of(3)) -- in the background, where its end by time would hold others up
 end
+if ms then call('SET', P .. ':last', last_id()) end
 call('INCRBY', P .. ':bytes', added)
 return results
