@@ -43,7 +43,8 @@ Switch = Annotated[bool, Meta(description="true or false")]
 QueueUrl = Annotated[
     str,
     Meta(
-        description="embedded: (the queue of `todo up`) or an address like nats://host:4222",
+        description="embedded: (the queue of `todo up`), or an address like nats://host:4222, "
+        "redis://host:6379 or amqp://host:5672",
         extra={"check": _check_queue, "secret": True},
     ),
 ]

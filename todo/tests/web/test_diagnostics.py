@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import httpx
 import pytest
 
-from dovetail import Group, MessageQueue, Worker
+from dovetail import Group, MessageQueue, QueueStatus, Worker, connect, new_id
 from todo.addresses import without_secrets
 from todo.events import NewItem, Presence, WhoIsThere
 from todo.settings import Settings
@@ -62,6 +64,35 @@ async def test_no_group_and_nobody_there(client: httpx.AsyncClient) -> None:
 
     assert "No group of handlers" in html
     assert "None answered" in html
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "shown"),
+    [
+        (2048, None, "1,234 (2.0 KiB)"),
+        (2048, 4096, "1,234 (2.0 KiB of 4.0 KiB)"),
+        (None, None, "1,234"),
+    ],
+)
+async def test_the_room_on_the_store_where_the_queue_tells(
+    store: Store, settings: Settings, size: int | None, limit: int | None, shown: str
+) -> None:
+    status = QueueStatus(
+        transport="some",
+        address="some://host",
+        server="some-server 1.0",
+        messages=1234,
+        bytes=size,
+        limit_bytes=limit,
+        dead_letters=0,
+        groups=[],
+    )
+    async with connect(f"memory://{new_id()}") as queue:
+        queue.status = AsyncMock(return_value=status)  # type: ignore[method-assign]
+        async with client_of(create_app(queue, store, settings)) as client:
+            html = (await client.get("/diagnostics")).text
+
+    assert f"<dt>Messages stored</dt><dd>{shown}</dd>" in html
 
 
 async def test_database_down(queue: MessageQueue, missing_store: Store, settings: Settings) -> None:
