@@ -14,6 +14,9 @@ from dovetail.transports.rabbitmq import frames
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
+#: What the server may take to confirm that a channel is closed.
+CLOSE_SECONDS = 5.0
+
 Arguments = Mapping[str, Any]
 OnContent = Callable[[Content], None]
 
@@ -211,13 +214,16 @@ class Channel:
 
     async def close(self) -> None:
         """Close; what was delivered here and not acked goes back to its queue."""
-        if self.error is None:
-            try:
-                await self.call(commands.Channel.Close(200, "", 0, 0))
-            except (ChannelClosed, ConnectionLost):
-                return
-            self.error = ConnectionLost("the channel is closed")
-            self.wire.detach(self._number)
+        if self.error is not None:
+            return
+        closing = self.ask(commands.Channel.Close(200, "", 0, 0))
+        self.error = ConnectionLost("the channel is closed")
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await closing
+        except (TimeoutError, ChannelClosed, ConnectionLost):
+            return  # its number stays taken until the server has answered, or with the connection
+        self.wire.detach(self._number)
 
     # Publishing
 

@@ -82,8 +82,6 @@ def content(channel: int, properties: Properties, body: bytes, frame_max: int) -
 def usual_content(channel: int, id: str, time: int, body: bytes, frame_max: int) -> bytes:
     """The same for a persistent message with an id, published at a second of Unix time."""
     name = id.encode()
-    if len(name) > 255:
-        raise ValueError("an id may have 255 bytes")
     kind = JSON if body.startswith(_EVENT) else BYTES
     payload = b"".join(
         (

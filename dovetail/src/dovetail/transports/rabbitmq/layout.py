@@ -14,7 +14,7 @@ Queues
     history (stream)     events and commands that some group has claimed, for groups yet to come
     unclaimed (stream)   events that nobody had claimed: kept without limit
     registry (stream)    the last message says what groups have claimed
-    presence             whose consumers are counted: one for each share in a group
+    presence (quorum)    whose consumers are counted: one for each share in a group
     <group>:<subject>    (quorum) what one group has yet to handle, wildcards written as @ and #; with
                          +<milliseconds> what waits so long for its next attempt; with +dead its dead
                          letters
@@ -105,7 +105,7 @@ def topology(options: QueueOptions) -> list[Frame]:
         _stream(HISTORY, options, history),
         _stream(UNCLAIMED, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES}),
         _stream(REGISTRY, options, registry),
-        commands.Queue.Declare(queue=PRESENCE, durable=True),
+        quorum_queue(PRESENCE, options),
         commands.Exchange.Bind(destination=LIVE, source=EVENTS),
         commands.Exchange.Bind(destination=GROUPS, source=EVENTS),
         commands.Queue.Bind(queue=UNCLAIMED, exchange=UNCLAIMED, routing_key=""),

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from dovetail.delivery import Outgoing
 from dovetail.errors import (
+    ConfigurationError,
     DovetailError,
     MessageTooLarge,
     NoGroup,
@@ -26,6 +27,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 MOST_BYTES = 16 * 1024 * 1024
 #: Written before the next look at whether the other side keeps up.
 PORTION = 500
+#: Bytes, by AMQP 0-9-1.
+LONGEST_ID = 255
 NOT_FOUND = 404
 _TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
 
@@ -155,6 +158,8 @@ class Publisher:
         def write(channel: Channel, batch: Batch) -> None:
             for one in messages:
                 self.check_size(len(one.body), one.id)
+                if len(one.id.encode()) > LONGEST_ID:
+                    raise ConfigurationError(f"the id {one.id!r} is longer than {LONGEST_ID} bytes")
             for one in messages:
                 exchange = EVENTS if one.kind == "event" else COMMANDS
                 channel.publish_usual(batch, exchange, one.subject, one.id, now, one.body)
