@@ -106,7 +106,9 @@ class Program:
 
 async def launch(*arguments: str, **settings: Any) -> asyncio.subprocess.Process:
     """Start the command; `env` is added to a clean environment."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DOVETAIL_")}
+    # COLUMNS and LINES, which readline leaves to all that pytest-xdist starts, come before the real size.
+    foreign = ("DOVETAIL_", "COLUMNS", "LINES")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     env |= settings.pop("env", {})
     pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | settings
     return await asyncio.create_subprocess_exec(
