@@ -28,7 +28,7 @@ class Secret(str):
 class ServerAddress:
     """What an address says. `hosts` is empty where one of them is not usable."""
 
-    scheme: str
+    scheme: str = field(repr=False)
     hosts: tuple[Host, ...]
     path: str = field(repr=False)
     parameters: Mapping[str, str] = field(repr=False)

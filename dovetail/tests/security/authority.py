@@ -36,7 +36,7 @@ class Authority:
     """Issues certificates for 127.0.0.1; `file` is its own, which those trust who trust it."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
-        self._folder = folder
+        self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
         certificate = (
@@ -72,7 +72,7 @@ class Authority:
         locked: KeySerializationEncryption = (
             BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
         )
-        file = self._folder / f"{name}.pem"
+        file = self.folder / f"{name}.pem"
         file.write_bytes(
             certificate.public_bytes(Encoding.PEM)
             + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked)

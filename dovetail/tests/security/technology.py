@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from dovetail.testing.servers import Server
 from dovetail.transports.nats import client as nats_client
+from dovetail.transports.rabbitmq import client as rabbit_client
 from dovetail.transports.redis import client as redis_client
 
 NewServer = Callable[..., Awaitable[Any]]
@@ -60,7 +61,22 @@ class Redis(Technology):
         return {"settings": {"aclfile": str(users)}}
 
 
-TECHNOLOGIES: list[Technology] = [Nats(), Redis()]
+class Rabbit(Technology):
+    name, plain, tls, client = "rabbit", "amqp", "amqps", rabbit_client
+
+    def with_tls(self, certificate: Path, clients: Path | None = None) -> dict[str, Any]:
+        demand = {
+            "ssl_options.cacertfile": str(clients),
+            "ssl_options.verify": "verify_peer",
+            "ssl_options.fail_if_no_peer_cert": "true",
+        }
+        return {"certificate": certificate, "settings": demand if clients else {}}
+
+    def with_password(self, user: str, password: str, folder: Path) -> dict[str, Any]:
+        return {"login": f"{user}:{quote(password, safe='')}"}
+
+
+TECHNOLOGIES: list[Technology] = [Nats(), Redis(), Rabbit()]
 
 
 def address(

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pamqp import commands, frame
+from pamqp.base import Frame
 
 from dovetail import (
     DovetailError,
@@ -24,7 +26,6 @@ from dovetail.testing.conformance.names import Numbered, numbered
 from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import Server
 
-from .authority import Authority
 from .looking import representations, shown_of
 from .nats_keys import Key, Operator
 from .technology import NewServer, Technology, address
@@ -119,9 +120,9 @@ def login(request: pytest.FixtureRequest) -> str:
 
 
 async def test_refused(
-    technology: Technology, new_server: NewServer, tmp_path: Path, watch: Watch, login: str
+    technology: Technology, shared_server: NewServer, tmp_path: Path, watch: Watch, login: str
 ) -> None:
-    server = await new_server(**technology.with_password("u", "other", tmp_path))
+    server = await shared_server(**technology.with_password("u", "other", tmp_path))
     shown = await watch.failing(address(technology, server, login=login))
     assert "refused the user" in shown
 
@@ -140,15 +141,29 @@ async def test_unknown_host(
 
 
 async def test_refused_tls(
-    technology: Technology, new_server: NewServer, authority: Authority, watch: Watch, login: str
+    technology: Technology, shared_server: NewServer, certificate: Path, watch: Watch, login: str
 ) -> None:
-    server = await new_server(**technology.with_tls(authority.issue("server")))
+    server = await shared_server(**technology.with_tls(certificate))
     assert "not trusted" in await watch.failing(address(technology, server, tls=True, login=login))
     url = address(technology, server, tls=True, login=login, ca=Path("/no/such/file"))
     assert "No such file" in await watch.failing(url)
 
 
 GREETING = b'INFO {"version":"%s"}\r\n'
+
+
+def amqp(*methods: Frame) -> bytes:
+    return b"".join(frame.marshal(method, 0) for method in methods)
+
+
+def start(version: str) -> bytes:
+    return amqp(commands.Connection.Start(0, 9, {"product": "RabbitMQ", "version": version}))
+
+
+def closing(code: int, text: str) -> bytes:
+    return amqp(commands.Connection.Close(code, text, 0, 0))
+
+
 #: What they say at first, and what they answer; {} is what they heard.
 STRANGE = {
     "nats": [
@@ -167,6 +182,18 @@ STRANGE = {
         (b"", b"-NOAUTH {}\r\n"),
         (b"", b"{}"),
     ],
+    "rabbit": [
+        (b"", b""),
+        (b"", b"AMQP\x00\x01\x00\x00"),
+        (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        (b"", b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\xff\xce"),
+        (start("3.9.29"), b""),
+        (start("3.10.8"), b"{}"),
+        (start("3.10.8"), amqp(commands.Connection.Secure("more"))),
+        (start("3.10.8"), closing(403, f"ACCESS_REFUSED - no such login: u {PASSWORD}")),
+        (start("3.10.8"), closing(530, f"NOT_ALLOWED - vhost {PASSWORD} not found")),
+        (start("3.10.8"), closing(541, f"INTERNAL_ERROR - {PASSWORD}")),
+    ],
 }
 
 
@@ -183,6 +210,8 @@ async def saying(first: bytes, answer: bytes) -> AsyncIterator[int]:
         writer.write(first)
         if answer:
             heard = await reader.read(1000)
+            if first and heard.startswith(b"AMQP"):
+                heard = await reader.read(1000)  # after our greeting comes who we are
             writer.write(answer.replace(b"{}", heard.replace(b"\r\n", b" ")))
         writer.close()
 
@@ -230,13 +259,13 @@ async def test_lost_and_refused_while_connected(
 @pytest.mark.parametrize("form", [[], ["--json"]])
 async def test_status(
     technology: Technology,
-    new_server: NewServer,
+    shared_server: NewServer,
     tmp_path: Path,
     watch: Watch,
     password: str,
     form: list[str],
 ) -> None:
-    server = await new_server(**technology.with_password("u", password, tmp_path))
+    server = await shared_server(**technology.with_password("u", password, tmp_path))
     url = address(technology, server, login=LOGINS[0])
     command = Path(sys.executable).with_name("dovetail")
     process = await asyncio.create_subprocess_exec(command, "status", url, *form)

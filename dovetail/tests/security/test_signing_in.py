@@ -42,17 +42,17 @@ async def works(url: str) -> None:
 
 
 async def test_user_and_password(
-    technology: Technology, new_server: NewServer, tmp_path: Path
+    technology: Technology, shared_server: NewServer, tmp_path: Path
 ) -> None:
-    server = await new_server(**technology.with_password("u", PASSWORD, tmp_path))
+    server = await shared_server(**technology.with_password("u", PASSWORD, tmp_path))
     await works(address(technology, server, login=LOGIN))
 
 
 @pytest.mark.parametrize("login", ["u:wrong", "other:p", LOGIN.lower(), ""])
 async def test_wrong_user_or_password(
-    technology: Technology, new_server: NewServer, tmp_path: Path, login: str
+    technology: Technology, shared_server: NewServer, tmp_path: Path, login: str
 ) -> None:
-    server = await new_server(**technology.with_password("u", PASSWORD.upper(), tmp_path))
+    server = await shared_server(**technology.with_password("u", PASSWORD.upper(), tmp_path))
     assert "refused the user" in await refused(address(technology, server, login=login))
 
 

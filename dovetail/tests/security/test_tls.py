@@ -18,21 +18,25 @@ from .refusing import SETTING, refused
 from .technology import NewServer, Technology, address
 
 
-@pytest.mark.parametrize("named", ["ca", "SSL_CERT_FILE"])
-async def test_certificate_of_a_private_authority(
+async def test_authority_named_in_the_environment(
     technology: Technology,
-    new_server: NewServer,
+    shared_server: NewServer,
     authority: Authority,
+    certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
-    named: str,
 ) -> None:
-    """Named in the address or in the environment; also after the server was restarted."""
-    server = await new_server(**technology.with_tls(authority.issue("server")))
-    if named == "ca":
-        url = address(technology, server, tls=True, ca=authority.file)
-    else:
-        url = address(technology, server, tls=True)
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    server = await shared_server(**technology.with_tls(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    async with connect(address(technology, server, tls=True)) as queue:
+        await queue.publish(numbered()(1))
+
+
+async def test_certificate_of_a_private_authority(
+    technology: Technology, new_server: NewServer, authority: Authority, certificate: Path
+) -> None:
+    """Named in the address; also after the server was restarted."""
+    server = await new_server(**technology.with_tls(certificate))
+    url = address(technology, server, tls=True, ca=authority.file)
     event, seen = numbered(), Seen[Numbered]()
     async with connect(url) as queue, Worker(queue, [recording(event, seen)]):
         await queue.publish_many([event(number, "x" * 1000) for number in range(200)])
@@ -45,7 +49,7 @@ async def test_certificate_of_a_private_authority(
 
 
 @pytest.mark.parametrize(
-    ("certificate", "says"),
+    ("whose", "says"),
     [
         ("stranger's", "unable to get local issuer certificate"),
         ("expired", "certificate has expired"),
@@ -57,14 +61,14 @@ async def test_certificate_that_is_not_trusted(
     new_server: NewServer,
     authority: Authority,
     tmp_path: Path,
-    certificate: str,
+    whose: str,
     says: str,
 ) -> None:
     issued = {
         "stranger's": lambda: Authority(tmp_path, "stranger").issue("server"),
-        "expired": lambda: authority.issue("server", age=timedelta(days=2)),
-        "another host's": lambda: authority.issue("server", host="elsewhere.example"),
-    }[certificate]()
+        "expired": lambda: authority.issue("expired", age=timedelta(days=2)),
+        "another host's": lambda: authority.issue("other", host="elsewhere.example"),
+    }[whose]()
     server = await new_server(**technology.with_tls(issued))
     error = await refused(address(technology, server, tls=True, ca=authority.file))
     assert "its certificate is not trusted" in error
@@ -73,21 +77,23 @@ async def test_certificate_that_is_not_trusted(
 
 
 async def test_without_any_authority_named_only_those_of_the_system_are_trusted(
-    technology: Technology, new_server: NewServer, authority: Authority
+    technology: Technology, shared_server: NewServer, certificate: Path
 ) -> None:
-    server = await new_server(**technology.with_tls(authority.issue("server")))
+    server = await shared_server(**technology.with_tls(certificate))
     assert "is not trusted" in await refused(address(technology, server, tls=True))
 
 
 async def test_server_without_tls(
-    technology: Technology, new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+    technology: Technology, shared_server: NewServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NATS says so; Redis goes on waiting for the rest of a command."""
+    """NATS and RabbitMQ say so; Redis goes on waiting for the rest of a command."""
     monkeypatch.setattr(technology.client, "CONNECT_SECONDS", 0.3)
-    server = await new_server()
+    server = await shared_server()
     url = address(technology, server, tls=True)
     if technology.name == "nats":
         assert "offers no TLS" in await refused(url)
+    elif technology.name == "rabbit":
+        assert "it does not speak TLS on this port" in await refused(url)
     else:
         with pytest.raises(QueueUnavailable, match="does it speak TLS there"):
             await connect(url, setting=SETTING, patience=0.1).__aenter__()
@@ -95,27 +101,34 @@ async def test_server_without_tls(
 
 async def test_server_that_demands_tls_and_a_plain_address(
     technology: Technology,
-    new_server: NewServer,
+    shared_server: NewServer,
     authority: Authority,
+    certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """NATS asks for TLS and gets it, with the same care; Redis just hangs up."""
-    server = await new_server(**technology.with_tls(authority.issue("server")))
+    """NATS asks for TLS and gets it, with the same care; RabbitMQ says so; Redis just hangs up."""
+    server = await shared_server(**technology.with_tls(certificate))
     url = address(technology, server)
     if technology.name == "nats":
         assert "is not trusted" in await refused(url)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         async with connect(url) as queue:
             await queue.publish(numbered()(1))
+    elif technology.name == "rabbit":
+        assert "write amqps: instead of amqp:" in await refused(url)
     else:
         with pytest.raises(QueueUnavailable, match="does it want TLS"):
             await connect(url, setting=SETTING, patience=0.1).__aenter__()
 
 
 async def test_certificates_of_clients(
-    technology: Technology, new_server: NewServer, authority: Authority, tmp_path: Path
+    technology: Technology,
+    shared_server: NewServer,
+    authority: Authority,
+    certificate: Path,
+    tmp_path: Path,
 ) -> None:
-    server = await new_server(**technology.with_tls(authority.issue("server"), authority.file))
+    server = await shared_server(**technology.with_tls(certificate, authority.file))
     ours = authority.issue("client")
     async with connect(
         address(technology, server, tls=True, ca=authority.file, cert=ours)
@@ -136,11 +149,11 @@ async def test_certificates_of_clients(
 async def test_certificate_replaced_while_connected(
     technology: Technology,
     new_server: NewServer,
-    authority: Authority,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It goes on trying, says why it cannot, and is back when the certificate is right again."""
+    authority = Authority(tmp_path)
     certificate = authority.issue("server")
     server = await new_server(**technology.with_tls(certificate))
     url = address(technology, server, tls=True, ca=authority.file)
@@ -154,8 +167,7 @@ async def test_certificate_replaced_while_connected(
         await server.kill()
         authority.issue("server")
         await server.start()
-        await until(lambda: _connected(queue), "the connection is back")
-        await queue.publish(numbered()(1))
+        await until(lambda: _accepts(queue), "the connection is back")
 
 
 @pytest.mark.parametrize(
@@ -171,18 +183,18 @@ async def test_certificate_replaced_while_connected(
 )
 async def test_files_that_cannot_be_used(
     technology: Technology,
-    new_server: NewServer,
+    shared_server: NewServer,
     authority: Authority,
-    tmp_path: Path,
+    certificate: Path,
     parameters: str,
     says: str,
 ) -> None:
     """Without being asked for a passphrase on the terminal."""
-    server = await new_server(**technology.with_tls(authority.issue("server")))
+    server = await shared_server(**technology.with_tls(certificate))
     authority.issue("client")
     authority.issue("locked", passphrase="open sesame")
-    (tmp_path / "words").write_text("not a certificate")
-    url = f"{address(technology, server, tls=True)}?{parameters.format(folder=tmp_path)}"
+    (authority.folder / "words").write_text("not a certificate")
+    url = f"{address(technology, server, tls=True)}?{parameters.format(folder=authority.folder)}"
     assert says.format(SETTING) in await refused(url)
 
 
@@ -207,5 +219,9 @@ async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
     return text in caplog.text
 
 
-async def _connected(queue: MessageQueue) -> bool:
-    return queue.connected
+async def _accepts(queue: MessageQueue) -> bool:
+    try:
+        await queue.publish(numbered()(1))
+    except QueueUnavailable:
+        return False
+    return True
