@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -14,8 +15,15 @@ from dovetail.errors import DecodeError
 
 Data = TypeVar("Data")
 SPEC_VERSION = "1.0"
-#: How the transports mark an attribute in binary mode: NATS and HTTP, AMQP (two spellings).
-_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:")
+#: How an attribute is marked in binary mode on NATS and in HTTP, where its value is percent-encoded.
+_ENCODED_PREFIX = "ce-"
+#: And in AMQP, in two spellings, where it is not. In lower case.
+_AMQP_PREFIXES = ("cloudevents_", "cloudevents:")
+#: How the content type of a message in structured mode begins, whatever its headers repeat.
+_STRUCTURED = "application/cloudevents"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+#: From the year 1653 to 2286.
+_MILLISECONDS = re.compile("-?[0-9]{1,13}")
 
 
 class Envelope(msgspec.Struct, Generic[Data], omit_defaults=True, kw_only=True):
@@ -148,16 +156,28 @@ def _payload(body: bytes, content_type: str | None) -> Any:
 def _attributes(headers: Mapping[str, str]) -> dict[str, Any]:
     """The CloudEvents attributes among these headers; empty where the message is not in binary mode."""
     found: dict[str, Any] = {}
+    content_type = None
     for name, value in headers.items():
-        for prefix in _PREFIXES:
-            if name.lower().startswith(prefix.lower()):
-                found[name[len(prefix) :].lower()] = unquote(value)
-    if "specversion" not in found:
+        lower = name.lower()
+        if lower == "content-type":
+            content_type = value
+        elif lower.startswith(_ENCODED_PREFIX):
+            found[lower[len(_ENCODED_PREFIX) :]] = unquote(value)
+        elif lower.startswith(_AMQP_PREFIXES):
+            found[lower[len(_AMQP_PREFIXES[0]) :]] = value
+    if "specversion" not in found or (content_type or "").lower().startswith(_STRUCTURED):
         return {}
-    if "content-type" in (lower := {name.lower(): value for name, value in headers.items()}):
-        found.setdefault("datacontenttype", lower["content-type"])
+    if content_type is not None:
+        found.setdefault("datacontenttype", content_type)
     if time := found.get("time"):
-        found["time"] = msgspec.convert(time, datetime)
+        found["time"] = _time(time)
     return {
         name: found[name] for name in Envelope.__struct_fields__ if name in found and name != "data"
     }
+
+
+def _time(text: str) -> datetime:
+    """RFC 3339, or a timestamp of AMQP as senders without that type write it: milliseconds of Unix time."""
+    if _MILLISECONDS.fullmatch(text):
+        return _EPOCH + timedelta(milliseconds=int(text))
+    return msgspec.convert(text, datetime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -24,7 +23,7 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.testing.conformance.base import adding_to, recording
+from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import (
     Numbered,
@@ -55,40 +54,6 @@ async def foreign(nats_server: NatsServer) -> AsyncIterator[Client]:
     client = await nats.connect(nats_server.url)
     yield client
     await client.close()
-
-
-async def test_events_in_binary_mode(queue: MessageQueue, foreign: Client) -> None:
-    event, seen = numbered(), Seen[Numbered]()
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": "7",
-        "ce-source": "/elsewhere",
-        "ce-type": "x",
-        "Nats-Msg-Id": fresh("id"),
-    }
-    async with listening(queue, event) as heard, Worker(queue, [recording(event, seen)]):
-        await foreign.jetstream().publish(event.__subject__, b'{"number": 5}', headers=headers)
-        assert numbers(await seen.has(1)) == [5]
-        [message] = await heard.has(1)
-    assert (message.id, message.source, message.data) == ("7", "/elsewhere", {"number": 5})
-
-
-async def test_bytes_without_any_envelope(queue: MessageQueue, foreign: Client) -> None:
-    event, raw, seen = numbered(), Seen[Received](), Seen[Numbered]()
-    group = Group(fresh("group"))
-    group.on(event.__subject__)(adding_to(raw))  # type: ignore[type-var]
-    typed = recording(event, seen)
-    bodies = [b"ping", b"", b"\xff\xfe", b'{"number": 1}', b"[]"]
-    async with Worker(queue, [group, typed]):
-        for body in bodies:
-            await foreign.publish(event.__subject__, body)
-        await foreign.flush()
-        await queue.publish(event(9))
-        await all_handled(queue, group.name, typed.name)
-    assert [one.body for one in raw.items[:-1]] == [one.data for one in raw.items[:-1]] == bodies
-    assert numbers(seen.items) == [9]
-    letters = await queue.dead_letters.list(group=typed.name)
-    assert [letter.body for letter in reversed(letters)] == bodies
 
 
 async def test_subjects_of_any_bytes(
@@ -331,24 +296,6 @@ async def test_subjects_that_another_stream_has(new_nats_server: NewServer) -> N
         with pytest.raises(ConfigurationError, match=r"cannot keep events on 'a.\*'.*overlap"):
             await Worker(queue, [_by_pattern("a.*")]).__aenter__()
     await client.close()
-
-
-async def test_live_messages_of_plain_clients_both_ways(
-    queue: MessageQueue, foreign: Client
-) -> None:
-    """`nats pub` and `nats sub` are interchangeable with ours."""
-    subject = fresh("channel")
-    subscription = await foreign.subscribe(subject)
-    await foreign.flush()
-    async with listening(queue, subject) as heard:
-        await queue.publish_raw(subject, b"ping", durable=False)
-        assert (await subscription.next_msg(timeout=10)).data == b"ping"
-        await foreign.publish(subject, b"pong")
-        assert [one.data for one in await heard.has(2)] == [b"ping", b"pong"]
-        await queue.publish(numbered(subject)(3))
-        assert (await subscription.next_msg(timeout=10)).data == b"pong"
-        event = json.loads((await subscription.next_msg(timeout=10)).data)
-    assert event["data"] == {"number": 3, "text": ""}
 
 
 async def _has(seen: Seen[Numbered], number: int) -> bool:

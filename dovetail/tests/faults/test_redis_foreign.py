@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
 
-from dovetail import Backoff, Group, MessageQueue, Worker, connect
+from dovetail import MessageQueue, Worker, connect
 from dovetail.embedded.ports import free_port
-from dovetail.envelope import encode
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import (
     Numbered,
-    fresh,
-    fresh_subject,
     numbered,
     numbers,
     question,
@@ -28,7 +23,7 @@ from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis.layout import events_of, queue_of
 
-from .redis_cli import printing, redis_cli
+from .redis_cli import redis_cli
 from .test_connections import _answers
 
 NewServer = Callable[..., Awaitable[RedisServer]]
@@ -39,78 +34,6 @@ pytestmark = pytest.mark.faults
 async def queue(redis_server: RedisServer) -> AsyncIterator[MessageQueue]:
     async with connect(redis_server.url) as queue:
         yield queue
-
-
-async def test_redis_cli_hears_live_and_durable_events(
-    queue: MessageQueue, redis_server: RedisServer
-) -> None:
-    subject = fresh_subject()
-    async with printing(redis_server, "SUBSCRIBE", subject) as lines, asyncio.timeout(20):
-        while await lines.readline() != b"1\n":  # it listens
-            pass
-        await queue.publish_raw(subject, b"ping", durable=False)
-        await queue.publish(numbered(subject)(7))
-        assert [(await lines.readline()).strip() for _ in range(3)][2] == b"ping"
-        event = json.loads([(await lines.readline()).strip() for _ in range(3)][2])
-    assert (event["specversion"], event["type"], event["data"]["number"]) == ("1.0", subject, 7)
-
-
-async def test_we_hear_redis_cli(queue: MessageQueue, redis_server: RedisServer) -> None:
-    subject = fresh_subject()
-    async with listening(queue, subject) as heard:
-        assert await redis_cli(redis_server, "PUBLISH", subject, "ping") == "1"
-        [message] = await heard.has(1)
-    assert (message.subject, message.data, message.id) == (subject, b"ping", None)
-
-
-async def test_redis_cli_reads_what_is_stored(
-    queue: MessageQueue, redis_server: RedisServer
-) -> None:
-    event = numbered()
-    await queue.publish(event(7))
-    lines = (await redis_cli(redis_server, "XRANGE", events_of(event.__subject__), "-", "+")).split(
-        "\n"
-    )
-    assert lines[1] == "body"
-    assert json.loads(lines[2])["data"] == {"number": 7, "text": ""}
-
-
-async def test_redis_cli_adds_structured_events(
-    queue: MessageQueue, redis_server: RedisServer
-) -> None:
-    event, seen = numbered(), Seen[Numbered]()
-    body = encode({"number": 5}, id="7", source="/elsewhere", type="x")
-    stream = events_of(event.__subject__)
-    await redis_cli(redis_server, "XADD", stream, "*", "body", stdin=body)
-    async with Worker(queue, [recording(event, seen)]):
-        await redis_cli(redis_server, "XADD", stream, "*", "body", stdin=body)
-        assert numbers(await seen.has(2)) == [5, 5]
-
-
-async def test_redis_cli_adds_events_in_binary_mode(
-    queue: MessageQueue, redis_server: RedisServer
-) -> None:
-    event, attempts = numbered(), Seen[tuple[int, str]]()
-    group = Group(fresh("group"), retry=Backoff(first=0.05))
-
-    @group.on(event)
-    async def fail_once(message: Numbered) -> None:
-        attempts.add((message.number, message.text))
-        if len(attempts) == 1:
-            raise ValueError("no")
-
-    fields = {
-        "ce-specversion": "1.0",
-        "ce-id": "7",
-        "ce-source": "/elsewhere",
-        "ce-type": "x",
-        "body": '{"number": 5, "text": "é"}',
-    }
-    words = [word for field in fields.items() for word in field]
-    async with Worker(queue, [group]):
-        await redis_cli(redis_server, "XADD", events_of(event.__subject__), "*", *words)
-        assert await attempts.has(2) == [(5, "é"), (5, "é")]  # the headers are still there
-        await all_handled(queue, group.name)
 
 
 async def test_fields_that_are_no_message(queue: MessageQueue, redis_server: RedisServer) -> None:

@@ -66,15 +66,23 @@ def test_we_read_what_they_write_in_binary_mode(name: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["cloudEvents_", "cloudEvents:"])
 def test_we_read_what_they_write_over_amqp(prefix: str) -> None:
-    message = amqp.to_binary(an_event("naïve"), JSONFormat())
+    """Values are not percent-encoded, and a time is a number of milliseconds."""
+    message = amqp.to_binary(an_event("naïve", id="50%25"), JSONFormat())
     headers = {
         name.replace("cloudEvents_", prefix): str(value)
         for name, value in message.application_properties.items()
-        if name != "cloudEvents_time"  # a timestamp of AMQP's own
     }
-    body = message.application_data
-    assert codec.decode(body, headers).data == Thing("naïve")
-    assert received("a", body, headers).id == "id-1"
+    came = received("a", message.application_data, headers | message.properties)
+    assert (came.id, came.data) == ("50%25", {"name": "naïve"})
+    assert came.time == datetime(2030, 1, 31, 18, 0, 0, 123000, tzinfo=UTC)
+    assert codec.decode(message.application_data, headers).data == Thing("naïve")
+
+
+def test_structured_mode_may_repeat_attributes_in_headers() -> None:
+    message = http.to_structured(an_event("n"), JSONFormat())
+    again = {"ce-specversion": "1.0", "ce-id": "other", "ce-source": "s", "ce-type": "t"}
+    assert received("a", message.body, {**again, **message.headers}).id == "id-1"
+    assert codec.decode(message.body, {**again, **message.headers}).data == Thing("n")
 
 
 @pytest.mark.parametrize("name", ["ce-ID", "Ce-Id", "CE-id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 from dovetail.delivery import Delivery
@@ -117,4 +118,9 @@ def _number(table: dict[str, Any] | None, name: str) -> int:
 
 
 def _text(value: Any) -> str:
+    """As CloudEvents has it, where AMQP has a type of its own."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return str(value).lower()
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
