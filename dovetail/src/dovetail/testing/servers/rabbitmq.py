@@ -53,6 +53,8 @@ class RabbitServer(Server):
         self.settings = dict(settings or {})
         self.login = login
         self.others = dict(others or {})
+        #: Where its users may do so; made at the next start.
+        self.vhosts = ["/"]
         self.certificate = certificate
         self.node = f"dovetail-{self.port}@localhost"
         #: Bytes in the log that earlier starts have written.
@@ -142,14 +144,15 @@ class RabbitServer(Server):
         """Who may do what; read at each start."""
         may = {self.login: (".*", ".*", ".*"), **self.others}
         return {
-            "vhosts": [{"name": "/"}],
+            "vhosts": [{"name": vhost} for vhost in self.vhosts],
             "users": [_user(login) for login in may],
             "permissions": [
                 {
                     "user": unquote(login.partition(":")[0]),
-                    "vhost": "/",
+                    "vhost": vhost,
                     **dict(zip(("configure", "write", "read"), permissions, strict=True)),
                 }
+                for vhost in self.vhosts
                 for login, permissions in may.items()
                 if permissions
             ],

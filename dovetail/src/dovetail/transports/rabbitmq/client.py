@@ -28,6 +28,8 @@ COMMAND_SECONDS = 10.0
 HEARTBEAT_SECONDS = 10
 GOODBYE_SECONDS = 2.0
 RETRY_SECONDS = 0.05
+#: What a user must be allowed to configure, write and read, as rabbitmqctl set_permissions takes it.
+NEEDED = r"^(dovetail\.|amq\.gen|amq\.default)"
 
 Result = TypeVar("Result")
 
@@ -70,6 +72,13 @@ class Client:
     def alarm(self) -> str:
         """Why the server takes no messages for now; empty where it does, or is not there."""
         return self._wire.alarm if self._wire is not None and not self._wire.closed else ""
+
+    @property
+    def limits(self) -> str:
+        """The settings of the server that have to do with its alarm."""
+        settings = {"disk": "disk_free_limit", "memory": "vm_memory_high_watermark"}
+        named = [setting for word, setting in settings.items() if word in self.alarm]
+        return " and ".join(named or settings.values())
 
     async def open(self) -> None:
         """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
@@ -162,17 +171,18 @@ class Client:
 
     def full(self, alarm: str) -> QueueFull:
         """The server has set off an alarm and takes no messages."""
-        settings = {"disk": "disk_free_limit", "memory": "vm_memory_high_watermark"}
-        named = [setting for word, setting in settings.items() if word in alarm]
         return QueueFull(
             f"the queue at {self.address.shown} takes no messages ({alarm}); nothing was accepted: make "
-            f"room there, or change its {' or '.join(named or settings.values())}"
+            f"room there, or change its {self.limits}"
         )
 
     def refused(self, error: ChannelClosed) -> Exception:
         """What it means that the server closed the channel."""
         if error.code == 403:
-            return self._wrong(f"does not let this user do what is needed: {error.text}")
+            return self._wrong(
+                f"does not let this user do what is needed: {error.text}; grant it configure, write and "
+                f"read on '{NEEDED}'"
+            )
         if error.code == 406 and "inequivalent" in error.text:
             return self._wrong(
                 f"has a queue or exchange of this name with other settings: {error.text}; remove it "

@@ -87,9 +87,7 @@ def key_of(pattern: str) -> str:
 
 
 def topology(options: QueueOptions) -> list[Frame]:
-    """What declares everything that does not belong to one group."""
-    seconds = max(1, int(options.keep.total_seconds()))
-    history = {"x-max-age": f"{seconds}s", "x-stream-max-segment-size-bytes": _SEGMENT_BYTES}
+    """What declares everything that does not belong to one group, but for the history."""
     registry = {
         "x-max-length-bytes": _REGISTRY_BYTES,
         "x-stream-max-segment-size-bytes": _REGISTRY_BYTES // 2,
@@ -102,7 +100,6 @@ def topology(options: QueueOptions) -> list[Frame]:
         exchange(REQUESTS, "direct"),
         exchange(MEMBERS, "fanout"),
         exchange(UNCLAIMED, "fanout"),
-        _stream(HISTORY, options, history),
         _stream(UNCLAIMED, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES}),
         _stream(REGISTRY, options, registry),
         quorum_queue(PRESENCE, options),
@@ -110,6 +107,13 @@ def topology(options: QueueOptions) -> list[Frame]:
         commands.Exchange.Bind(destination=GROUPS, source=EVENTS),
         commands.Queue.Bind(queue=UNCLAIMED, exchange=UNCLAIMED, routing_key=""),
     ]
+
+
+def history(options: QueueOptions, age: str | None = None) -> Frame:
+    """Declares the history, to be kept as long as the options say, or for an age in RabbitMQ's words."""
+    age = age or f"{max(1, int(options.keep.total_seconds()))}s"
+    arguments = {"x-max-age": age, "x-stream-max-segment-size-bytes": _SEGMENT_BYTES}
+    return _stream(HISTORY, options, arguments)
 
 
 def exchange(name: str, kind: str, arguments: dict[str, Any] | None = None) -> Frame:

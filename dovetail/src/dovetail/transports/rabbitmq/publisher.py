@@ -50,7 +50,7 @@ class Publisher:
     def check_size(self, size: int, id: str | None = None) -> None:
         """Raise MessageTooLarge for a body of so many bytes."""
         if size > self.limit:
-            raise MessageTooLarge(size, self.limit, id=id)
+            raise MessageTooLarge(size, self.limit, id=id, setting="max_message_size")
 
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """As Transport.publish."""
@@ -109,7 +109,7 @@ class Publisher:
                     return batch
         except TimeoutError as error:
             if written and client.alarm:
-                why = f"did not confirm in time ({client.alarm})"
+                why = f"did not confirm in time ({client.alarm}: see its {client.limits})"
                 raise QueueUnavailable(f"the queue at {client.address.shown}: {why}") from error
             raise client.unavailable(why) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -16,11 +17,11 @@ from dovetail.status import QueueStatus
 from dovetail.transport import Answerer, Subscription
 from dovetail.transports.rabbitmq import founding, members
 from dovetail.transports.rabbitmq.address import Address
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claimed import ClaimedQueues
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.layout import topology
+from dovetail.transports.rabbitmq.layout import history, topology
 from dovetail.transports.rabbitmq.letterbox import Letterbox
 from dovetail.transports.rabbitmq.live import Live
 from dovetail.transports.rabbitmq.overview import Overview
@@ -34,6 +35,8 @@ log = logging.getLogger("dovetail.rabbitmq")
 CLAIM_SECONDS = 600.0
 #: The server takes a connection for dead after two heartbeats without a sign of life.
 HEARTBEATS = range(1, 60)
+#: What the server says of a history that is kept for another time than we would have it.
+_OTHER_AGE = re.compile(r"'x-max-age'.* current is (?:the value )?'(\w+)'")
 
 
 class RabbitTransport:
@@ -72,8 +75,22 @@ class RabbitTransport:
 
     async def _provision(self, channel: Channel) -> None:
         """What is there already is left as it is."""
+        await self._provision_history(channel.wire)
         for command in topology(self._options):
             await channel.call(command)
+
+    async def _provision_history(self, wire: Wire) -> None:
+        """Whoever comes first says for how long it is kept."""
+        channel = await Channel.open(wire)
+        try:
+            await channel.call(history(self._options))
+        except ChannelClosed as error:
+            if (other := _OTHER_AGE.search(error.text)) is None:
+                raise
+            log.info("the history is kept for %s, as whoever made it wanted", other[1])
+            channel = await Channel.open(wire)
+            await channel.call(history(self._options, other[1]))  # the rest is as it should be
+        await channel.close()
 
     async def close(self) -> None:
         """As Transport.close."""
