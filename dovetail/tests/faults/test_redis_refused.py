@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dovetail import ConfigurationError, MessageQueue, QueueUnavailable, Worker, connect
+from dovetail import (
+    ConfigurationError,
+    MessageQueue,
+    QueueUnavailable,
+    Unsupported,
+    Worker,
+    connect,
+)
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, numbered
@@ -152,6 +159,25 @@ async def test_server_that_would_throw_messages_away(new_redis_server: NewServer
         settings={"maxmemory": "50mb", "maxmemory-policy": "allkeys-lru"}
     )
     assert "set its maxmemory-policy to noeviction" in str(await refused(server.url))
+
+
+@pytest.mark.parametrize("maxmemory", ["50mb", "0"])
+async def test_server_that_would_forget_ids(
+    new_redis_server: NewServer, caplog: pytest.LogCaptureFixture, maxmemory: str
+) -> None:
+    """They are all that expires."""
+    server = await new_redis_server(
+        settings={"maxmemory": maxmemory, "maxmemory-policy": "volatile-lru"}
+    )
+    async with connect(server.url):
+        warned = "forgets ids when its memory is full" in caplog.text
+    assert warned == (maxmemory != "0")
+
+
+def test_copies_are_a_matter_of_the_server() -> None:
+    with pytest.raises(Unsupported, match="min-replicas-to-write") as caught:
+        connect("redis://localhost", replicas=3)
+    assert caught.value.setting == "replicas"
 
 
 async def test_server_that_keeps_nothing_over_a_restart(

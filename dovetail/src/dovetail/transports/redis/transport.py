@@ -10,7 +10,7 @@ from typing import Literal
 
 from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
-from dovetail.errors import CommandClaimed, ConfigurationError, DovetailError
+from dovetail.errors import CommandClaimed, ConfigurationError, DovetailError, Unsupported
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.options import QueueOptions
 from dovetail.status import QueueStatus
@@ -36,6 +36,12 @@ class RedisTransport:
     """As dovetail.transport.Transport says."""
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
+        if options.replicas > 1:
+            raise Unsupported(
+                "Redis copies to its replicas what it has accepted already: leave replicas out, and set "
+                "min-replicas-to-write on the server",
+                setting="replicas",
+            )
         self._address = address
         self._options = options
         self._client = Client(address, options)
@@ -64,12 +70,20 @@ class RedisTransport:
         """Settings of the server that take promises away are said, or refused."""
         info = await server_info(self._client, "memory", "persistence")
         policy = info.get("maxmemory_policy", "noeviction")
+        limited = info.get("maxmemory", "0") != "0"
         shown, setting = self._address.shown, self._options.setting
-        if policy.startswith("allkeys") and info.get("maxmemory", "0") != "0":
+        if policy.startswith("allkeys") and limited:
             raise ConfigurationError(
                 f"the queue at {shown} ({setting}) throws messages away when its memory is full: set its "
                 f"maxmemory-policy to noeviction, it is {policy}",
                 setting=setting,
+            )
+        if policy.startswith("volatile") and limited:
+            log.warning(
+                "the queue at %s forgets ids when its memory is full, so that what is published again under "
+                "the same id may come twice: set its maxmemory-policy to noeviction, it is %s",
+                shown,
+                policy,
             )
         if info.get("aof_enabled") == "0":
             log.warning(
