@@ -111,6 +111,32 @@ async def test_binary_mode_through_the_dead_letters(queue: MessageQueue, foreign
         assert await seen.has(1) == [event(5)]
 
 
+async def test_odd_attributes_through_the_dead_letters(
+    queue: MessageQueue, foreign: Foreign
+) -> None:
+    """An id of AMQP has 255 bytes at most, and its time begins in 1970; CloudEvents' have no such bounds."""
+    event, tried = numbered(), Seen[Numbered]()
+    group = Group(fresh("group"), retry=Backoff(tries=1))
+
+    @group.on(event)
+    async def fail_once(message: Numbered) -> None:
+        tried.add(message)
+        if len(tried) == 1:
+            raise ValueError("no")
+
+    odd = b'"%s","time":"1950-01-01T00:00:00Z"' % ("é" * 200).encode()
+    body = STRUCTURED.replace(b'"7"', odd)
+    async with Worker(queue, [group]):
+        await foreign.store(event.__subject__, Message(body))
+        await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+        assert letter.message_id == "é" * 200
+        assert letter.published_at == datetime(1950, 1, 1, tzinfo=UTC)
+        await queue.dead_letters.replay(letter)
+        assert numbers(await tried.has(2)) == [5, 5]
+        await all_handled(queue, group.name)
+
+
 async def test_bytes_without_any_envelope(queue: MessageQueue, foreign: Foreign) -> None:
     """A handler of any message gets them; one of events leaves them to a person."""
     event, raw, seen = numbered(), Seen[Received](), Seen[Numbered]()

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from pamqp import commands
@@ -23,6 +24,8 @@ from dovetail.transports.rabbitmq.publisher import Publisher
 
 #: What a look at all letters of one claim may take.
 LOOK_SECONDS = 60.0
+#: AMQP's bounds: bytes of an id, and the year in which its timestamps begin.
+LONGEST_ID, OLDEST_YEAR = 255, 1970
 
 Result = TypeVar("Result")
 
@@ -61,8 +64,8 @@ class Letterbox:
             content_type=kind,
             headers=headers,
             delivery_mode=2,
-            message_id=letter.message_id or None,
-            timestamp=letter.published_at,
+            message_id=_id_of(letter),
+            timestamp=_timestamp(letter.published_at),
         )
 
         async def put() -> None:
@@ -113,6 +116,17 @@ class Letterbox:
         async with self._turn:
             deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
             await self._client.run(locked, deadline=deadline)
+
+
+def _id_of(letter: DeadLetter) -> str:
+    """The message's own id, where it has one that AMQP can hold."""
+    fits = 0 < len(letter.message_id.encode()) <= LONGEST_ID
+    return letter.message_id if fits else letter.id
+
+
+def _timestamp(at: datetime | None) -> datetime | None:
+    """A time that AMQP can hold: events of others may be as old as they say."""
+    return at if at is not None and at.year > OLDEST_YEAR else None
 
 
 async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[DeadLetter]:
