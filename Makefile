@@ -19,8 +19,8 @@ setup: .venv/.runtime ## make the environment in .venv without running anything
 up: setup ## run the whole to-do application; Ctrl-C stops it
 	@exec $(BIN)/todo up $(ARGS)
 
-test: dev servers ## run all tests, on real servers; ARGS are pytest's
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev servers ## run all tests, on real servers, two at a time; ARGS are pytest's
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: dev ## format, lint, strict types and import contracts, changing nothing
 	@$(BIN)/ruff format --check .

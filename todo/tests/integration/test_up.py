@@ -71,8 +71,10 @@ async def test_it_runs_the_usual_components_and_says_where(
     assert "todo run mutating-handler" in up.text
 
 
-async def test_an_item_goes_all_the_way(todo_command: Todo, settings: dict[str, str]) -> None:
-    up = await todo_command("up", "--with", "audit-handler,mutating-handler")
+async def test_an_item_goes_all_the_way(
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
+) -> None:
+    up = await todo_command("up", "--with", "audit-handler,mutating-handler", **queue_setting)
     await up.said(RUNS)
     item_id = await add(settings, "tea -> coffee")
     audit = await up.said("AUDIT @ ")
@@ -107,6 +109,7 @@ async def test_a_crashed_child_is_started_again_and_serves(
 ) -> None:
     up = await todo_command("up")
     await up.said(RUNS)
+    await up.said("save-handler listens on events.todo.newitem")
     for component in ("save-handler", "api"):
         os.kill(child(up.pid, component), signal.SIGKILL)
         await up.said(f"{component} ended with SIGKILL; starting it again in 0.5 s")
