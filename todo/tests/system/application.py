@@ -105,7 +105,7 @@ class Application:
         }
         self.web_url = f"http://127.0.0.1:{ports['WEB_PORT']}"
         self.api_url = f"http://127.0.0.1:{ports['API_PORT']}"
-        self.queue_url = f"nats://127.0.0.1:{ports['QUEUE_PORT']}"
+        self.queue_url = settings.get("QUEUE_URL", f"nats://127.0.0.1:{ports['QUEUE_PORT']}")
         self.monitor_url = f"http://127.0.0.1:{ports['QUEUE_MONITOR_PORT']}"
         self.environment = {f"TODO_{name}": str(port) for name, port in ports.items()}
         self.environment |= {"TODO_DATA_DIR": str(folder / "data")}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -13,52 +14,71 @@ import httpx
 import pytest
 
 from dovetail import connect
-from dovetail.testing.servers import PostgresServer
+from dovetail.testing.servers import PostgresServer, Server
 
 from .application import Application, children
 
 ITEMS = 3_000
-#: Requests at once; each waits a little, so that the load lasts as long as the faults do.
 CLIENTS = 12
+#: Seconds that each client waits after a request while faults are still to come.
 PAUSE = 0.05
+#: How often each of the faults happens.
+ROUNDS = 4
+#: Seconds between two faults; what a fault itself takes comes on top.
+CALM = 0.6
+
+NewServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture(params=["embedded", "redis", "rabbit"])
+def new_queue_server(request: pytest.FixtureRequest) -> NewServer | None:
+    """Starts the queue; None for the one that `todo up` brings."""
+    if request.param == "embedded":
+        return None
+    start: NewServer = request.getfixturevalue(f"new_{request.param}_server")
+    return start
 
 
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_every_accepted_item_is_saved_once_whatever_is_killed(
-    tmp_path: Path, new_postgres_server: Callable[..., Awaitable[PostgresServer]]
+    tmp_path: Path,
+    new_postgres_server: Callable[..., Awaitable[PostgresServer]],
+    new_queue_server: NewServer | None,
 ) -> None:
     postgres = await new_postgres_server()
-    database = await postgres.create_database("todo")
-    async with Application(tmp_path, DATABASE_URL=database) as app:
+    queue_server = await new_queue_server() if new_queue_server else None
+    settings = {"DATABASE_URL": await postgres.create_database("todo")}
+    settings |= {"QUEUE_URL": queue_server.url} if queue_server else {}
+    async with Application(tmp_path, **settings) as app:
         up = await app.up("--scale", "save-handler=3")
         await app.until(lambda: app.answers(app.api_url + "/ready"))
-        load = asyncio.create_task(_load(app))
-        faults = [
-            lambda: _kill(up.pid, " save-handler"),
-            lambda: _kill(up.pid, "nats-server"),
-            lambda: _restart(postgres),
-            lambda: _kill(up.pid, " web"),
+        over = asyncio.Event()
+        load = asyncio.create_task(_load(app, over))
+        faults: list[Callable[[], Awaitable[None]]] = [
+            partial(_kill, up.pid, " save-handler"),
+            partial(_crash, queue_server, up.pid),
+            postgres.restart,
+            partial(_kill, up.pid, " web"),
         ]
-        rounds = 0
-        while not load.done():
-            await faults[rounds % len(faults)]()
-            rounds += 1
-            await asyncio.wait([load], timeout=1.0)
+        for fault in faults * ROUNDS:
+            await fault()
+            await asyncio.wait([load], timeout=CALM)
+        assert not load.done(), "the load must outlast the faults"
+        over.set()
         accepted, refused = await load
-        assert rounds >= 2 * len(faults), "the load must last for two rounds of faults"
-        await _saved(app, database, accepted)
+        await _saved(app, settings["DATABASE_URL"], accepted)
         await app.until(lambda: app.answers(app.web_url + "/health"))
         async with connect(app.queue_url) as queue:
             assert not await queue.dead_letters.list()
-        for name in ("save-handler", "queue", "web"):
+        for name in ("save-handler", "web", *([] if queue_server else ["queue"])):
             assert any(name in line and " ended with " in line for line in up.lines), name
-        print(f"{rounds} faults, {len(accepted)} accepted, {len(refused)} refused")  # noqa: T201
+        print(f"{ROUNDS * len(faults)} faults, {len(accepted)} accepted, {len(refused)} refused")  # noqa: T201
 
 
-async def _load(app: Application) -> tuple[set[str], list[str]]:
-    """Add ITEMS items; those that were accepted, and what was said to the others."""
+async def _load(app: Application, over: asyncio.Event) -> tuple[set[str], list[str]]:
+    """Add ITEMS items, in haste once the faults are over; those accepted, and what was said to others."""
     accepted: set[str] = set()
     refused: list[str] = []
     numbers = iter(range(ITEMS))
@@ -78,7 +98,8 @@ async def _load(app: Application) -> tuple[set[str], list[str]]:
                 assert response.headers["content-type"] == "application/problem+json"
                 assert int(response.headers["retry-after"]) > 0
                 refused.append(response.text)
-            await asyncio.sleep(PAUSE)
+            if not over.is_set():
+                await asyncio.sleep(PAUSE)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(CLIENTS):
@@ -92,9 +113,13 @@ async def _kill(parent: int, word: str) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-async def _restart(postgres: PostgresServer) -> None:
-    await postgres.stop()
-    await postgres.start()
+async def _crash(queue_server: Server | None, up: int) -> None:
+    """SIGKILL the queue; `todo up` starts its own again."""
+    if queue_server is None:
+        await _kill(up, "nats-server")
+    else:
+        await queue_server.kill()
+        await queue_server.start()
 
 
 async def _saved(app: Application, database: str, accepted: set[str]) -> None:

@@ -20,11 +20,13 @@ CLIENTS = 16
 
 
 async def test_save_handlers_share_the_work_with_one_connection_each(
-    tmp_path: Path, new_postgres_server: Callable[..., Awaitable[PostgresServer]]
+    tmp_path: Path,
+    new_postgres_server: Callable[..., Awaitable[PostgresServer]],
+    queue_setting: dict[str, str],
 ) -> None:
     database = await (await new_postgres_server()).create_database("todo")
     # Small batches that take a moment: so there is work for all, however fast this machine is.
-    settings = {"SAVE_HANDLER__BATCH": "10", "SAVE_HANDLER__DELAY": "0.02"}
+    settings = {"SAVE_HANDLER__BATCH": "10", "SAVE_HANDLER__DELAY": "0.02"} | queue_setting
     async with Application(tmp_path, DATABASE_URL=database, **settings) as app:
         up = await app.up("--scale", f"save-handler={HANDLERS}")
         await up.line("save-handler listens on events.todo.newitem", count=HANDLERS)
