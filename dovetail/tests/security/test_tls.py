@@ -38,7 +38,7 @@ async def test_certificate_of_a_private_authority(
     server = await new_server(**technology.with_tls(certificate))
     url = address(technology, server, tls=True, ca=authority.file)
     event, seen = numbered(), Seen[Numbered]()
-    async with connect(url) as queue, Worker(queue, [recording(event, seen)]):
+    async with connect(url, timeout=20) as queue, Worker(queue, [recording(event, seen)]):
         await queue.publish_many([event(number, "x" * 1000) for number in range(200)])
         assert numbers(await seen.has(200)) == list(range(200))
         await server.kill()
