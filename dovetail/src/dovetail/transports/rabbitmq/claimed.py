@@ -31,7 +31,7 @@ from dovetail.transports.rabbitmq.registry import Entry
 
 
 class ClaimedQueues:
-    """Declared when they are needed first; registered before, so that all of them are counted."""
+    """Declared when they are needed first; registered before anything is in them, so that it is counted."""
 
     def __init__(
         self, client: Client, publisher: Publisher, options: QueueOptions, claim: Claim
@@ -79,8 +79,8 @@ class ClaimedQueues:
             def edit(entries: registry.Entries) -> None:
                 entries[self.name] = registered(entries[self.name])
 
-            await registry.change(channel.wire, edit)
             await channel.call(declares)
+            await registry.change(channel.wire, edit)
 
         if queue not in self._declared:
             async with self._declaring:

@@ -23,6 +23,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 log = logging.getLogger("dovetail.rabbitmq")
 
 CONNECT_SECONDS = 5.0
+#: What declaring queues and consuming from them may take on a server that has just come back.
+PREPARE_SECONDS = 30.0
 #: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.
 COMMAND_SECONDS = 10.0
 HEARTBEAT_SECONDS = 10
@@ -36,6 +38,10 @@ Result = TypeVar("Result")
 #: What the server says while a queue's leader is being elected, or its node comes back.
 _PASSING_CODES = (405, 541)
 _PASSING_WORDS = ("timeout", "no leader", "is down or inaccessible", "noproc")
+
+
+class NoSuchQueue(QueueError):
+    """There is no queue of this name."""
 
 
 class Client:
@@ -188,7 +194,8 @@ class Client:
                 f"has a queue or exchange of this name with other settings: {error.text}; remove it "
                 "there, or use another vhost"
             )
-        return QueueError(f"the queue at {self.address.shown} refused: {error}")
+        kind = NoSuchQueue if error.code == 404 and "no queue" in error.text else QueueError
+        return kind(f"the queue at {self.address.shown} refused: {error}")
 
     def _wrong(self, what: str) -> ConfigurationError:
         setting = self._options.setting
@@ -207,6 +214,7 @@ class Client:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, wire = await loop.create_connection(Wire, *host, ssl=context)
                 self.version = await self._handshake.greet(wire, self._heartbeat)
+            async with asyncio.timeout(PREPARE_SECONDS):
                 for callback in self.on_connected:
                     await callback(wire)
         except BaseException as error:

@@ -93,13 +93,13 @@ class Hands:
         self._waiting.clear()
         return unfetched
 
-    def overdue(self) -> list[RabbitDelivery]:
-        """Hand back what waits so long that it had better gone to another member."""
+    def overdue(self) -> bool:
+        """Whether something waits so long that another member had better have it; then nothing is wanted."""
         if not self._waiting or (waited := self._clock() - self._waiting[0].arrived) < SLOW_SECONDS:
-            return []
+            return False
         self._window.taken(waited)
         self._busy = not self._idle
-        return self.unfetched()
+        return True
 
     def wanted(self) -> int:
         """How many messages the server may have sent us that are not settled; 0 for none at all."""

@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 from pamqp import commands
+from pamqp.base import Frame
 
 from dovetail.envelope import Received, received
 from dovetail.errors import NobodyListening
@@ -16,7 +18,7 @@ from dovetail.status import GroupStatus, QueueStatus
 from dovetail.subjects import matches
 from dovetail.transports.rabbitmq import members, registry, streams
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.layout import (
@@ -86,8 +88,18 @@ class Overview:
             names += [entry.queue, *(delay_of(entry.queue, step) for step in entry.delays)]
             names += [dead_of(entry.queue)] if entry.dead else []
         declares = [commands.Queue.Declare(queue=name, passive=True) for name in names]
-        replies = await self._client.ask(*declares)
+        try:
+            replies = await self._client.ask(*declares)
+        except NoSuchQueue:  # one of them is not there yet, or not any more
+            replies = [await self._count(declare) for declare in declares]
         return {name: reply.message_count for name, reply in zip(names, replies, strict=True)}
+
+    async def _count(self, declare: Frame) -> Any:
+        try:
+            [reply] = await self._client.ask(declare)
+        except NoSuchQueue:
+            return commands.Queue.DeclareOk(queue="", message_count=0, consumer_count=0)
+        return reply
 
     async def _ask(self, question: Question) -> Sequence[Holding]:
         try:

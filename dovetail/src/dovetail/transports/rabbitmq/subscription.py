@@ -104,7 +104,9 @@ class RabbitSubscription:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self.hands.changed.wait()
             except TimeoutError:
-                await self.release(self.hands.overdue())
+                overdue = self.hands.overdue()
+            else:
+                overdue = False
             self.hands.changed.clear()
             consumers = self._consumers
             if consumers is not None and not self.hands.stopped:
@@ -112,6 +114,10 @@ class RabbitSubscription:
                     await consumers.adjust(self.hands.wanted(), len(self.hands.held))
                 except (ConnectionLost, ChannelClosed):
                     continue  # it begins anew on the next connection
+            if (
+                overdue
+            ):  # only now, or what is given back would come to us at once, and out of order
+                await self.release(self.hands.unfetched())
 
     # As Subscription
 

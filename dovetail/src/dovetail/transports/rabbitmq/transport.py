@@ -76,8 +76,7 @@ class RabbitTransport:
     async def _provision(self, channel: Channel) -> None:
         """What is there already is left as it is."""
         await self._provision_history(channel.wire)
-        for command in topology(self._options):
-            await channel.call(command)
+        await asyncio.gather(*map(channel.ask, topology(self._options)))
 
     async def _provision_history(self, wire: Wire) -> None:
         """Whoever comes first says for how long it is kept."""
