@@ -95,7 +95,7 @@ class Traffic:
     async def goes_on(self) -> None:
         """Return when everything has come further than it was."""
         for seen in (self.accepted, self.sent, self.answered, self.effects, self.orders):
-            await seen.has(len(seen) + 50)
+            await seen.has(len(seen) + 50, within=60)
 
     async def _publish(self, queue: MessageQueue, number: int) -> None:
         await queue.publish(self.event(number))

@@ -37,7 +37,13 @@ Result = TypeVar("Result")
 
 #: What the server says while a queue's leader is being elected, or its node comes back.
 _PASSING_CODES = (405, 541)
-_PASSING_WORDS = ("timeout", "no leader", "is down or inaccessible", "noproc")
+_PASSING_WORDS = (
+    "timeout",
+    "no leader",
+    "is down or inaccessible",
+    "noproc",
+    "does not have a replica",
+)
 
 
 class NoSuchQueue(QueueError):
@@ -158,6 +164,12 @@ class Client:
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
             raise self.unavailable(why) from error
+
+    async def with_wire(
+        self, use: Callable[[Wire], Awaitable[Result]], *, deadline: float | None = None
+    ) -> Result:
+        """What `use` gives, on channels of its own making; as `run`."""
+        return await self.run(lambda channel: use(channel.wire), deadline=deadline)
 
     async def ask(self, *commands: Frame, deadline: float | None = None) -> list[Any]:
         """The replies to some methods, in one go."""

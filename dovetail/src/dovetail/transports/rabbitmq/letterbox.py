@@ -41,7 +41,7 @@ class Letterbox:
 
     async def find(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
         """As Transport.dead_letters."""
-        entries = (await registry.read(await self._client.ready())).values()
+        entries = (await self._client.with_wire(registry.read)).values()
         found: list[DeadLetter] = []
         for entry in entries:
             if entry.dead and wanted.group in (None, entry.group):

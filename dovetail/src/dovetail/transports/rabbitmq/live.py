@@ -21,12 +21,14 @@ from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import LIVE, REQUESTS, answers_of, key_of
-from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+from dovetail.transports.rabbitmq.wire import Wire
 
 log = logging.getLogger("dovetail.rabbitmq")
 
 #: Requests that one handler answers at once; more wait their turn.
 ANSWERS_AT_ONCE = 256
+#: What listening or answering may take to begin, on a server that is just being restarted.
+ATTACH_SECONDS = 600.0
 _REPLY_TO = "amq.rabbitmq.reply-to"
 
 #: Makes what a connection needs, on a channel of its own.
@@ -200,13 +202,8 @@ class Live:
             channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
             channels[:] = [channel]
 
-        while True:
-            wire = await self._client.ready()
-            try:
-                await on_connected(wire)
-                break
-            except ConnectionLost:
-                continue
+        deadline = asyncio.get_running_loop().time() + ATTACH_SECONDS
+        await self._client.with_wire(on_connected, deadline=deadline)
         self._client.on_connected.append(on_connected)
         try:
             yield

@@ -48,8 +48,10 @@ class Overview:
 
     async def status(self) -> QueueStatus:
         """As Transport.status."""
+        return await self._client.with_wire(self._status)
+
+    async def _status(self, wire: Wire) -> QueueStatus:
         client = self._client
-        wire = await client.ready()
         entries = list((await registry.read(wire)).values())
         # A message moves from the queue to a member, and back by a delay: counted before and after, it is
         # counted once at least.
@@ -134,12 +136,14 @@ class Overview:
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
-        wire = await self._client.ready()
-        entry = (await registry.read(wire)).get(queue_of(group, subject))
-        if entry is None:
-            found = await _oldest(wire, subject, most)
-        else:
-            found = await self._unhandled(wire, entry, most)
+
+        async def find(wire: Wire) -> list[Held]:
+            entry = (await registry.read(wire)).get(queue_of(group, subject))
+            if entry is None:
+                return await _oldest(wire, subject, most)
+            return await self._unhandled(wire, entry, most)
+
+        found = await self._client.with_wire(find)
         return [received(one.subject, one.body, one.headers) for one in found[:most]]
 
     async def _unhandled(self, wire: Wire, entry: Entry, most: int) -> list[Held]:

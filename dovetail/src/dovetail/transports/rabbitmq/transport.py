@@ -111,11 +111,11 @@ class RabbitTransport:
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""
 
-        async def found(channel: Channel) -> None:
-            await founding.claim(channel.wire, claim, self._options)
+        async def found(wire: Wire) -> None:
+            await founding.claim(wire, claim, self._options)
 
         deadline = asyncio.get_running_loop().time() + CLAIM_SECONDS
-        await self._client.run(found, deadline=deadline)
+        await self._client.with_wire(found, deadline=deadline)
         heartbeat = min(max(int(claim.lease / 2), HEARTBEATS.start), HEARTBEATS.stop)
         connection = Client(self._address, self._options, quiet=True, heartbeat=heartbeat)
         queues = ClaimedQueues(self._client, self._publisher, self._options, claim)
