@@ -57,6 +57,7 @@ class TestNats(TransportConformance):
 
     async def test_closed_listeners_leave_nothing_behind(self, large_server: NatsServer) -> None:
         async with connect(large_server.url, source=fresh("listener")) as queue:
+            await queue.status()  # the server has heard all that a connection begins with
             at_first = await self._subscriptions(large_server, queue)
             for _ in range(3):
                 async with aclosing(queue.listen(numbered())) as messages:

@@ -22,6 +22,7 @@ from dovetail.transports.nats.wire import OnMessage, ServerInfo, Wire
 
 log = logging.getLogger("dovetail.nats")
 
+GOODBYE_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 #: A connection that does not answer a ping for so long is lost, though nobody said so.
 PING_SECONDS = 5.0
@@ -107,6 +108,12 @@ class Client:
             self._wire.close()
         self._connected.clear()
         self._fail_waiting()
+        if self._wire is not None:
+            try:
+                async with asyncio.timeout(GOODBYE_SECONDS):  # TLS takes leave, too
+                    await self._lost.wait()
+            except TimeoutError:
+                self._wire.abort()
 
     @property
     def open_wire(self) -> Wire | None:

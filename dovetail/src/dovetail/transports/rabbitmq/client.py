@@ -81,6 +81,11 @@ class Client:
         return self._wire is not None and not self._wire.closed and not self._closed
 
     @property
+    def started(self) -> bool:
+        """Whether anybody has asked for the connection, and it was not closed."""
+        return self._keeper is not None and not self._closed
+
+    @property
     def alarm(self) -> str:
         """Why the server takes no messages for now; empty where it does, or is not there."""
         return self._wire.alarm if self._wire is not None and not self._wire.closed else ""

@@ -77,6 +77,11 @@ class Publisher:
         if batch.returned:
             raise QueueError(f"the queue {queue!r} is gone; what was to go there was not accepted")
 
+    @property
+    def connected(self) -> bool:
+        """Whether its connection stands, or was not needed yet."""
+        return self._client.connected or not self._client.started
+
     async def close(self) -> None:
         """Disconnect."""
         await self._client.close()

@@ -62,7 +62,7 @@ class RabbitTransport:
     @property
     def connected(self) -> bool:
         """As Transport.connected."""
-        return self._client.connected
+        return self._client.connected and self._publisher.connected
 
     async def open(self) -> None:
         """As Transport.open."""

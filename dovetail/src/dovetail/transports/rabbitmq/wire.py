@@ -233,9 +233,10 @@ class Wire(asyncio.Protocol):
         try:
             async with asyncio.timeout(seconds):
                 await self.expect(commands.Connection.Close(200, "bye", 0, 0))
+                self.close()
+                await self.lost()  # TLS takes leave, too
         except (TimeoutError, ConnectionLost):
             self.abort("")
-        self.close()
 
     def close(self) -> None:
         """Write what waits, then close."""

@@ -22,6 +22,7 @@ from dovetail.transports.redis.wire import Argument, ConnectionLost, OnPush, Wir
 
 log = logging.getLogger("dovetail.redis")
 
+GOODBYE_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 #: A connection that does not answer a ping for so long is lost, though nobody said so.
 PING_SECONDS = 5.0
@@ -92,6 +93,11 @@ class Client:
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self._wire is not None:
             self._wire.close()
+            try:
+                async with asyncio.timeout(GOODBYE_SECONDS):  # TLS takes leave, too
+                    await self._wire.lost()
+            except TimeoutError:
+                self._wire.abort("")
         self._connected.set()  # whoever waits for it is told
 
     # Commands
