@@ -23,8 +23,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 log = logging.getLogger("dovetail.rabbitmq")
 
 CONNECT_SECONDS = 5.0
-#: What declaring queues and consuming from them may take on a server that has just come back.
-PREPARE_SECONDS = 30.0
+#: What declaring queues and consuming from them may take; then it is tried on a new connection.
+PREPARE_SECONDS = 5.0
 #: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.
 COMMAND_SECONDS = 10.0
 HEARTBEAT_SECONDS = 10
