@@ -14,7 +14,6 @@ END = b"\xce"
 HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 #: class and method, as one number
 DELIVER, ACK, NACK = 60 << 16 | 60, 60 << 16 | 80, 60 << 16 | 120
-GET_OK, RETURN = 60 << 16 | 71, 60 << 16 | 50
 
 _HEAD = struct.Struct(">BHI")
 _DELIVER = struct.Struct(">QB")

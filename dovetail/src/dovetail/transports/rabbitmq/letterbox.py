@@ -36,8 +36,6 @@ class Letterbox:
     def __init__(self, client: Client, publisher: Publisher) -> None:
         self._client = client
         self._publisher = publisher
-        #: One connection may not ask for the same lock twice.
-        self._turn = asyncio.Lock()
 
     async def find(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
         """As Transport.dead_letters."""
@@ -113,9 +111,8 @@ class Letterbox:
                 finally:
                     await looking.close()
 
-        async with self._turn:
-            deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
-            await self._client.run(locked, deadline=deadline)
+        deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
+        await self._client.run(locked, deadline=deadline)
 
 
 def _id_of(letter: DeadLetter) -> str:

@@ -79,20 +79,26 @@ async def _write(wire: Wire, entries: Entries) -> None:
 async def lock(wire: Wire, name: str) -> AsyncIterator[None]:
     """Only one at a time, on all connections: whose connection has the exclusive queue of this name.
 
-    It ends with the connection. Two on the same connection must not ask for the same at once.
+    It ends with the connection.
     """
+    async with wire.turns[name]:
+        channel = await _locked(wire, name)
+        try:
+            yield
+        finally:
+            if channel.error is None:
+                await channel.call(commands.Queue.Delete(queue=name))
+            await channel.close()
+
+
+async def _locked(wire: Wire, name: str) -> Channel:
     while True:
         channel = await Channel.open(wire)
         try:
             await channel.call(commands.Queue.Declare(queue=name, exclusive=True))
-            break
         except ChannelClosed as error:
             if error.code != _LOCKED:
                 raise
+        else:
+            return channel
         await asyncio.sleep(_LOOK_SECONDS * (0.5 + random.random()))
-    try:
-        yield
-    finally:
-        if channel.error is None:
-            await channel.call(commands.Queue.Delete(queue=name))
-        await channel.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -66,6 +67,8 @@ class Wire(asyncio.Protocol):
         self.closed = False
         #: Why the server takes no messages for now; empty where it does.
         self.alarm = ""
+        #: Those on this connection who want the same lock of the server, which sees but one of them.
+        self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: Called whenever `alarm` changes.
         self.on_alarm: list[Callable[[], None]] = []
 
