@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from pamqp.base import Frame
@@ -40,6 +40,7 @@ class ClaimedQueues:
         self._publisher = publisher
         self._options = options
         self._claimed = claim.subject
+        self._entry = Entry(claim.group, claim.subject, claim.kind)
         self.name = queue_of(claim.group, claim.subject)
         self._declared: set[str] = set()
         self._declaring = asyncio.Lock()
@@ -50,7 +51,9 @@ class ClaimedQueues:
         queue = delay_of(self.name, step) if step else self.name
         if step:
             declares = delay_queue(self.name, step, self._options)
-            await self._declare(queue, declares, lambda entry: _with_delay(entry, step))
+            await self._declare(
+                queue, declares, msgspec.structs.replace(self._entry, delays=(step,))
+            )
         left = pause - step / 1000
         due = time.time() + pause if left > TOLERANCE_SECONDS else 0.0
         copies = [
@@ -63,24 +66,17 @@ class ClaimedQueues:
         """Keep a dead letter."""
         queue = dead_of(self.name)
         declares = quorum_queue(queue, self._options)
-        await self._declare(
-            queue, declares, lambda entry: msgspec.structs.replace(entry, dead=True)
-        )
+        await self._declare(queue, declares, msgspec.structs.replace(self._entry, dead=True))
         await self._put(queue, [(Properties(delivery_mode=2, message_id=new_id()), packed(letter))])
 
     async def _put(self, queue: str, copies: Sequence[tuple[Properties, bytes]]) -> None:
         deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
         await self._publisher.put(queue, copies, deadline)
 
-    async def _declare(
-        self, queue: str, declares: Frame, registered: Callable[[Entry], Entry]
-    ) -> None:
+    async def _declare(self, queue: str, declares: Frame, fact: Entry) -> None:
         async def declare(channel: Channel) -> None:
-            def edit(entries: registry.Entries) -> None:
-                entries[self.name] = registered(entries[self.name])
-
             await channel.call(declares)
-            await registry.change(channel.wire, edit)
+            await registry.know(channel.wire, fact)
 
         if queue not in self._declared:
             async with self._declaring:
@@ -100,7 +96,3 @@ def unpacked(id: str, body: bytes) -> DeadLetter:
     about, _, rest = body.partition(b"\n")
     letter = msgspec.json.decode(about, type=DeadLetter)
     return msgspec.structs.replace(letter, id=id, body=rest)
-
-
-def _with_delay(entry: Entry, step: int) -> Entry:
-    return msgspec.structs.replace(entry, delays=tuple(sorted({*entry.delays, step})))

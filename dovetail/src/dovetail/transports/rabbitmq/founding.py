@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 
+import msgspec
 from pamqp import commands
 
 from dovetail.delivery import Claim
@@ -18,6 +19,7 @@ from dovetail.transports.rabbitmq.channel import Batch, Channel
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import (
     COMMANDS,
+    EVENTS,
     GROUPS,
     HISTORY,
     OFFSET,
@@ -28,6 +30,7 @@ from dovetail.transports.rabbitmq.layout import (
     queue_of,
     quorum_queue,
 )
+from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.registry import Entries, Entry
 from dovetail.transports.rabbitmq.wire import Wire
 
@@ -37,29 +40,22 @@ log = logging.getLogger("dovetail.rabbitmq")
 async def claim(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
     """Return when the claim is registered and its queue is there. Raises CommandClaimed."""
     name = queue_of(wanted.group, wanted.subject)
-    entry = (await registry.read(wire)).get(name)
-    if entry is None:
-        entry = (await registry.change(wire, lambda entries: _register(entries, wanted)))[name]
-    if entry.founded:
+    if (entry := (await registry.read(wire)).get(name)) and entry.founded:
         return
-    async with registry.lock(wire, f"{name}+lock"):
-        if not (await registry.read(wire))[name].founded:
-            await _found(wire, wanted, options)
-            await registry.change(wire, lambda entries: _founded(entries, name))
+    fact = Entry(wanted.group, wanted.subject, wanted.kind)
+    async with lock(wire, f"{name}+lock"):
+        entries = await registry.add(wire, fact)
+        if name not in entries:
+            raise CommandClaimed(wanted.subject, _owner(entries, wanted.subject))
+        if not entries[name].founded:
+            copied = await _found(wire, wanted, options)
+            fact = msgspec.structs.replace(fact, founded=True, marked=copied)
+            await registry.add(wire, fact)
 
 
-def _register(entries: Entries, wanted: Claim) -> None:
-    if wanted.kind == "command":
-        for one in entries.values():
-            if (one.kind, one.subject) == ("command", wanted.subject) and one.group != wanted.group:
-                raise CommandClaimed(wanted.subject, one.group)
-    entry = Entry(wanted.group, wanted.subject, wanted.kind)
-    entries.setdefault(entry.queue, entry)
-
-
-def _founded(entries: Entries, name: str) -> None:
-    one = entries[name]
-    entries[name] = Entry(one.group, one.subject, one.kind, True, one.delays, one.dead)
+def _owner(entries: Entries, command: str) -> str:
+    [entry] = [one for one in entries.values() if (one.kind, one.subject) == ("command", command)]
+    return entry.group
 
 
 async def provision(channel: Channel, wanted: Claim, options: QueueOptions) -> None:
@@ -87,50 +83,80 @@ async def _bind(channel: Channel, wanted: Claim) -> None:
     await channel.call(commands.Exchange.Bind(destination=name, source=source, routing_key=key))
 
 
-async def _found(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
+async def _found(wire: Wire, wanted: Claim, options: QueueOptions) -> bool:
+    """Make the claim's queue, with what it is to have from before; gives whether it is to have that."""
     channel = await Channel.open(wire, confirms=True)
     try:
         await _declare(channel, wanted, options)
         if wanted.kind == "command" or wanted.start == "new":
             await _bind(channel, wanted)
-            return
-        came = await _witness(channel, wanted)
+            return False
+        witness = await _Witness.of(channel, wanted)
         await _bind(channel, wanted)
-        count = await _copy(wire, channel, UNCLAIMED, wanted, set())
-        count += await _copy(wire, channel, HISTORY, wanted, came)
+        count = await _copy(wire, channel, UNCLAIMED, wanted, None)
+        count += await _copy(wire, channel, HISTORY, wanted, witness)
     finally:
         await channel.close()
     if count:
         log.info("%s begins with %d messages on %s", wanted.group, count, wanted.subject)
+    return True
 
 
-async def _witness(channel: Channel, wanted: Claim) -> set[str]:
-    """What will come to the claim's queue from the moment when it is bound; it is in the history as well."""
-    came: set[str] = set()
-    queue = f"dovetail.witness.{secrets.token_hex(8)}"
-    await channel.call(commands.Queue.Declare(queue=queue, exclusive=True))
-    name = queue_of(wanted.group, wanted.subject)
-    await channel.call(commands.Queue.Bind(queue=queue, exchange=name, routing_key=""))
-    await channel.consume(queue, lambda content: came.add(_identity(content)), no_ack=True)
-    return came
+class _Witness:
+    """What comes to the claim's queue from the moment when it is bound; it is in the history as well."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._queue = f"dovetail.witness.{secrets.token_hex(8)}"
+        self._came: set[str] = set()
+        self._more = asyncio.Event()
+
+    @classmethod
+    async def of(cls, channel: Channel, wanted: Claim) -> _Witness:
+        """From now on."""
+        self = cls(channel)
+        name = queue_of(wanted.group, wanted.subject)
+        await channel.call(commands.Queue.Declare(queue=self._queue, exclusive=True))
+        await channel.call(commands.Queue.Bind(queue=self._queue, exchange=name, routing_key=""))
+        await channel.consume(self._queue, self._take, no_ack=True)
+        return self
+
+    def _take(self, content: Content) -> None:
+        self._came.add(_identity(content))
+        self._more.set()
+
+    async def unseen(self, contents: Sequence[Content]) -> list[Content]:
+        """Those that have not come to the claim's queue."""
+        # What the history has now has come here before what is put here now.
+        batch = Batch(1, asyncio.get_running_loop().create_future())
+        mark = secrets.token_hex(8)
+        self._channel.publish(batch, "", self._queue, Properties(message_id=mark), b"")
+        while mark not in self._came:
+            self._more.clear()
+            await self._more.wait()
+            if self._channel.error is not None:
+                raise self._channel.error
+        return [one for one in contents if _identity(one) not in self._came]
 
 
-async def _copy(wire: Wire, channel: Channel, stream: str, wanted: Claim, came: set[str]) -> int:
+async def _copy(
+    wire: Wire, channel: Channel, stream: str, wanted: Claim, witness: _Witness | None
+) -> int:
     """Copy what matches and is not there yet. Gives how many."""
     queue, count = queue_of(wanted.group, wanted.subject), 0
-    async for part in streams.scan(wire, stream, "first"):
-        # What is in the history has been seen by the witness before, if it went to the queue.
-        await channel.call(commands.Basic.Qos(prefetch_count=0))
-        wants = [
-            one
-            for one in part
-            if one.exchange != COMMANDS
-            and matches(wanted.subject, one.key)
-            and _identity(one) not in came
-        ]
+    mark = await streams.append(wire, stream)
+    async for part in streams.up_to(wire, stream, mark):
+        wants = [one for one in part if is_event(one, wanted.subject)]
+        if witness is not None and wants:
+            wants = await witness.unseen(wants)
         await _put(channel, queue, wanted.subject, wants)
         count += len(wants)
     return count
+
+
+def is_event(content: Content, pattern: str) -> bool:
+    """Whether it is an event on such a subject, of those that lie in a stream."""
+    return content.exchange == EVENTS and matches(pattern, content.key)
 
 
 async def _put(channel: Channel, queue: str, claimed: str, contents: Sequence[Content]) -> None:

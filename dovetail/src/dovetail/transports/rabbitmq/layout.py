@@ -13,7 +13,7 @@ Exchanges
 Queues
     history (stream)     events and commands that some group has claimed, for groups yet to come
     unclaimed (stream)   events that nobody had claimed: kept without limit
-    registry (stream)    the last message says what groups have claimed
+    registry (stream)    facts about what groups have claimed, kept without limit
     presence (quorum)    whose consumers are counted: one for each share in a group
     <group>:<subject>    (quorum) what one group has yet to handle, wildcards written as @ and #; with
                          +<milliseconds> what waits so long for its next attempt; with +dead its dead
@@ -51,7 +51,6 @@ DELIVERIES, OFFSET = "x-delivery-count", "x-stream-offset"
 #: Redeliveries are counted by us; the server, which would drop the message, is not to interfere.
 _NEVER = 2_000_000_000
 _SEGMENT_BYTES = 50_000_000
-_REGISTRY_BYTES = 1_000_000
 _LONGEST_NAME = 255
 
 
@@ -88,10 +87,6 @@ def key_of(pattern: str) -> str:
 
 def topology(options: QueueOptions) -> list[Frame]:
     """What declares everything that does not belong to one group, but for the history."""
-    registry = {
-        "x-max-length-bytes": _REGISTRY_BYTES,
-        "x-stream-max-segment-size-bytes": _REGISTRY_BYTES // 2,
-    }
     return [
         exchange(GROUPS, "topic", {"alternate-exchange": UNCLAIMED}),
         exchange(EVENTS, "fanout"),
@@ -101,7 +96,7 @@ def topology(options: QueueOptions) -> list[Frame]:
         exchange(MEMBERS, "fanout"),
         exchange(UNCLAIMED, "fanout"),
         _stream(UNCLAIMED, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES}),
-        _stream(REGISTRY, options, registry),
+        _stream(REGISTRY, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES}),
         quorum_queue(PRESENCE, options),
         commands.Exchange.Bind(destination=LIVE, source=EVENTS),
         commands.Exchange.Bind(destination=GROUPS, source=EVENTS),

@@ -20,6 +20,7 @@ from dovetail.transports.rabbitmq.claimed import unpacked
 from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
+from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.publisher import Publisher
 
 #: What a look at all letters of one claim may take.
@@ -104,7 +105,7 @@ class Letterbox:
         """With nobody else looking, who would see less."""
 
         async def locked(channel: Channel) -> None:
-            async with registry.lock(channel.wire, f"{queue}+lock"):
+            async with lock(channel.wire, f"{queue}+lock"):
                 looking = await Channel.open(channel.wire)
                 try:
                     await use(looking)

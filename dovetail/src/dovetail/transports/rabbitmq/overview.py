@@ -15,11 +15,11 @@ from pamqp.base import Frame
 from dovetail.envelope import Received, received
 from dovetail.errors import NobodyListening
 from dovetail.status import GroupStatus, QueueStatus
-from dovetail.subjects import matches
 from dovetail.transports.rabbitmq import members, registry, streams
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.entry import headers_of
+from dovetail.transports.rabbitmq.founding import is_event
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.layout import (
     COMMANDS,
@@ -35,8 +35,8 @@ from dovetail.transports.rabbitmq.members import Held, Holding, Question
 from dovetail.transports.rabbitmq.registry import Entry
 from dovetail.transports.rabbitmq.wire import Wire
 
-#: How far back the history is searched for what waits, in seconds; further each time, and then all of it.
-_LOOKS_BACK = (5, 60, 900, 4 * 3600)
+#: How many messages back the history is searched for what waits; further each time, and then all of it.
+_LOOKS_BACK = (1_000, 10_000, 100_000, None)
 
 
 class Overview:
@@ -76,7 +76,7 @@ class Overview:
             transport="rabbitmq",
             address=client.address.shown,
             server=f"rabbitmq-server {client.version}",
-            messages=await _size(wire, HISTORY) + await _size(wire, UNCLAIMED),
+            messages=await _stored(wire, entries),
             bytes=None,
             limit_bytes=None,
             dead_letters=sum(row.dead for row in rows),
@@ -161,9 +161,9 @@ async def _oldest(wire: Wire, subject: str, most: int) -> list[Held]:
     """The first messages that a group would begin with."""
     found: list[Held] = []
     for stream in (UNCLAIMED, HISTORY):
-        async with aclosing(streams.scan(wire, stream, "first")) as parts:
+        async with aclosing(streams.scan(wire, stream)) as parts:
             async for part in parts:
-                found += [_held(one) for one in part if _is_event(one, subject)]
+                found += [_held(one) for one in part if is_event(one, subject)]
                 if len(found) >= most:
                     break
     return found[:most]
@@ -172,11 +172,10 @@ async def _oldest(wire: Wire, subject: str, most: int) -> list[Held]:
 async def _newest(wire: Wire, entry: Entry, count: int, most: int) -> list[Held]:
     """The oldest `most` of a claim's newest `count` messages: what its queue holds, as it is in order."""
     found: deque[Held] = deque(maxlen=count)
-    for seconds in (*_LOOKS_BACK, None):
+    for back in _LOOKS_BACK:
         found.clear()
-        start = "first" if seconds is None else streams.ago(seconds)
         for stream in (UNCLAIMED, HISTORY):
-            async for part in streams.scan(wire, stream, start):
+            async for part in streams.scan(wire, stream, back):
                 found.extend(_held(one) for one in part if _belongs(one, entry))
         if len(found) == count:
             break
@@ -217,9 +216,13 @@ async def _peek(channel: Channel, queue: str, claimed: str, most: int) -> list[H
     return [_held(one, claimed) for one in got]
 
 
-async def _size(wire: Wire, stream: str) -> int:
-    """How many messages a stream has."""
-    return await streams.end(wire, stream) - await streams.beginning(wire, stream)
+async def _stored(wire: Wire, entries: Sequence[Entry]) -> int:
+    """How many messages the streams have, but for our marks."""
+    marks, stored = sum(one.marked for one in entries), 0
+    for stream in (UNCLAIMED, HISTORY) if entries else (UNCLAIMED,):
+        first, count = await streams.size(wire, stream)
+        stored += count if first else max(0, count - marks)
+    return stored
 
 
 def _held(content: Content, claimed: str = "") -> Held:
@@ -228,11 +231,7 @@ def _held(content: Content, claimed: str = "") -> Held:
     return Held(subject, content.body, headers_of(content), members.published(content))
 
 
-def _is_event(content: Content, pattern: str) -> bool:
-    return content.exchange != COMMANDS and matches(pattern, content.key)
-
-
 def _belongs(content: Content, entry: Entry) -> bool:
     if entry.kind == "event":
-        return _is_event(content, entry.subject)
+        return is_event(content, entry.subject)
     return content.exchange == COMMANDS and content.key == entry.subject

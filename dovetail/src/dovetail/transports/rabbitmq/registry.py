@@ -1,36 +1,35 @@
-"""What groups have claimed, for everybody to see: the last message of a stream."""
+"""What groups have claimed, for everybody to see: a stream of facts, of which none is ever taken back.
+
+What is true once stays true, so nobody has to agree with anybody before writing: a fact that stands there
+twice says no more than once, and who reads less than all of them sees an earlier state, never a wrong one.
+Only who claims a command must be the first, and the order of the stream says who was.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import secrets
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
-from pamqp import commands
 
 from dovetail.transports.rabbitmq import streams
-from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.layout import REGISTRY, queue_of
 from dovetail.transports.rabbitmq.wire import Wire
 
-_LOCK = "dovetail.lock"
-_LOCKED = 405
-_LOOK_SECONDS = 0.02
+#: A stream that sends nothing for so long may be empty: then something is written, to have an end to read to.
+_SILENT_SECONDS = 0.1
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One group's claim to one subject or pattern."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One group's claim to one subject or pattern; as a fact, what somebody adds to it."""
 
     group: str
     subject: str
     kind: Literal["event", "command"]
     #: Whether its queue has all that it is to have from before.
     founded: bool = False
+    #: Whether that was copied, so that each stream has a mark of it.
+    marked: bool = False
     #: For how many milliseconds messages of it have ever waited.
     delays: tuple[int, ...] = ()
     #: Whether it has ever had a dead letter.
@@ -41,64 +40,55 @@ class Entry(msgspec.Struct, frozen=True):
         """The name of its queue."""
         return queue_of(self.group, self.subject)
 
+    def with_fact(self, fact: Entry) -> Entry:
+        """What both say."""
+        return msgspec.structs.replace(
+            self,
+            founded=self.founded or fact.founded,
+            marked=self.marked or fact.marked,
+            delays=tuple(sorted({*self.delays, *fact.delays})),
+            dead=self.dead or fact.dead,
+        )
+
 
 #: Entries by the names of their queues.
 Entries = dict[str, Entry]
-_decode = msgspec.json.Decoder(Entries).decode
+_decode = msgspec.json.Decoder(Entry).decode
 
 
 async def read(wire: Wire) -> Entries:
-    """What is registered now."""
-    newest = await streams.newest(wire, REGISTRY)
-    return _decode(newest.body) if newest else {}
+    """What is registered now, or was a moment ago."""
+    last = await streams.newest(wire, REGISTRY, _SILENT_SECONDS)
+    end = last.properties.message_id if last else await streams.append(wire, REGISTRY)
+    return await _up_to(wire, end or "")
 
 
-async def change(wire: Wire, edit: Callable[[Entries], None]) -> Entries:
-    """Let `edit` change what is registered, nobody else doing so; what it raises leaves it as it is."""
-    async with lock(wire, _LOCK):
-        before = await read(wire)
-        entries = dict(before)
-        edit(entries)
-        if entries != before:
-            await _write(wire, entries)
-        return entries
+async def add(wire: Wire, fact: Entry) -> Entries:
+    """Register a fact; gives all that was registered until then."""
+    return await _up_to(wire, await streams.append(wire, REGISTRY, msgspec.json.encode(fact)))
 
 
-async def _write(wire: Wire, entries: Entries) -> None:
-    channel = await Channel.open(wire, confirms=True)
-    try:
-        batch = Batch(1, asyncio.get_running_loop().create_future())
-        body = msgspec.json.encode(entries)
-        channel.publish_usual(batch, "", REGISTRY, secrets.token_hex(8), int(time.time()), body)
-        await batch.done
-    finally:
-        await channel.close()
+async def know(wire: Wire, fact: Entry) -> None:
+    """Return when the fact is registered."""
+    known = (await read(wire)).get(fact.queue)
+    if known is None or known.with_fact(fact) != known:
+        await add(wire, fact)
 
 
-@asynccontextmanager
-async def lock(wire: Wire, name: str) -> AsyncIterator[None]:
-    """Only one at a time, on all connections: whose connection has the exclusive queue of this name.
-
-    It ends with the connection.
-    """
-    async with wire.turns[name]:
-        channel = await _locked(wire, name)
-        try:
-            yield
-        finally:
-            if channel.error is None:
-                await channel.call(commands.Queue.Delete(queue=name))
-            await channel.close()
+async def _up_to(wire: Wire, end: str) -> Entries:
+    facts: list[Entry] = []
+    async for part in streams.up_to(wire, REGISTRY, end):
+        facts += [_decode(one.body) for one in part if one.body]
+    return together(facts)
 
 
-async def _locked(wire: Wire, name: str) -> Channel:
-    while True:
-        channel = await Channel.open(wire)
-        try:
-            await channel.call(commands.Queue.Declare(queue=name, exclusive=True))
-        except ChannelClosed as error:
-            if error.code != _LOCKED:
-                raise
-        else:
-            return channel
-        await asyncio.sleep(_LOOK_SECONDS * (0.5 + random.random()))
+def together(facts: Iterable[Entry]) -> Entries:
+    """What the facts say. A command belongs to the group that claimed it first."""
+    entries: Entries = {}
+    owners: dict[str, str] = {}
+    for fact in facts:
+        if fact.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
+            continue
+        known = entries.get(fact.queue)
+        entries[fact.queue] = known.with_fact(fact) if known else fact
+    return entries

@@ -1,100 +1,98 @@
-"""Reading RabbitMQ streams: from somewhere to their present end, taking nothing away."""
+"""Reading RabbitMQ streams: from somewhere to their present end, taking nothing away.
+
+A stream begins to send at some time after it has said that it will, and does not tell where it ends. One
+that is read on another node of a cluster may lag behind. So whoever must not miss anything writes a message
+of its own, and reads up to that.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from pamqp import commands
 
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import Batch, Channel
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.layout import OFFSET
 from dovetail.transports.rabbitmq.wire import Wire
 
-#: Messages on their way at once; only a few where the newest is large.
-_PREFETCH, _FEW = 500, 8
+#: Messages on their way at once: a few, until it is seen that they are small.
+_FEW, _MANY = 8, 500
 _SMALL_BYTES = 16_384
-#: A stream begins to send a moment after it has said that it will. The server answers in order: so many
-#: questions later, it has begun.
-_QUESTIONS = 3
+#: What is held at once; what comes beyond is let go, and read again.
+_ROOM_BYTES = 4 * 1024 * 1024
+#: Messages that the server may have written together, and sends together.
+_LARGEST_CHUNK = 65_535
+#: Who only looks takes a stream for empty that has sent nothing for so long.
+LOOK_SECONDS = 1.0
 
 
-async def newest(wire: Wire, stream: str) -> Content | None:
-    """The first of the messages that were written last, together; None where the stream is empty."""
-    found: list[Content] = []
-    channel = await Channel.open(wire)
+async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
+    """Write a message; its id, by which it is known when it is read."""
+    mark = secrets.token_hex(8)
+    channel = await Channel.open(wire, confirms=True)
     try:
-        await _consume(channel, stream, "last", found.append, 1)
-        await _settled(channel)
+        batch = Batch(1, asyncio.get_running_loop().create_future())
+        channel.publish_usual(batch, "", stream, mark, int(time.time()), body)
+        await batch.done
     finally:
         await channel.close()
-    return found[0] if found else None
+    return mark
 
 
-async def beginning(wire: Wire, stream: str) -> int:
-    """The offset of the oldest message that is still there; 0 where there is none."""
-    async for part in scan(wire, stream, "first"):
-        return offset_of(part[0])
-    return 0
+async def up_to(wire: Wire, stream: str, mark: str) -> AsyncGenerator[list[Content]]:
+    """All from the first message to the one with this id, in order; a few of those behind it may come too."""
+    async with _reading(wire, stream, "first") as reader:
+        found = False
+        while not found:
+            part = await reader.more()
+            yield part
+            found = any(one.properties.message_id == mark for one in part)
 
 
-async def end(wire: Wire, stream: str) -> int:
-    """The offset that the next message will have."""
-    offset = -1
-    async for part in scan(wire, stream, "last"):
-        offset = offset_of(part[-1])
-    return offset + 1
+async def newest(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Content | None:
+    """The first of the messages that were written last, together; None where none comes in these seconds."""
+    async with _reading(wire, stream, "last") as reader:
+        try:
+            async with asyncio.timeout(within):
+                return (await reader.more())[0]
+        except TimeoutError:
+            return None
 
 
-async def scan(wire: Wire, stream: str, start: str | datetime) -> AsyncGenerator[list[Content]]:
-    """What is there from `start` on, in order, to the present end; the next part when the last is dealt with.
+async def scan(wire: Wire, stream: str, back: int | None = None) -> AsyncGenerator[list[Content]]:
+    """What is there, in order, to the present end: the last `back` messages, a few more, or all.
 
-    `start` is "first", "last" (a few), or a time: then a few that are older may come as well.
+    For who only looks: a node of a cluster may lag behind.
     """
-    last = await newest(wire, stream)
-    if last is None:
+    if (last := await newest(wire, stream)) is None:
         return
-    channel = await Channel.open(wire)
-    came: list[Content] = []
-    more = asyncio.Event()
-    channel.on_end = more.set
-
-    def take(content: Content) -> None:
-        came.append(content)
-        more.set()
-
-    try:
-        prefetch = _PREFETCH if len(last.body) < _SMALL_BYTES else _FEW
-        await _consume(channel, stream, start, take, prefetch)
-        await _settled(channel)
+    end = offset_of(last)
+    start = "first" if back is None else max(0, end - back)
+    async with _reading(wire, stream, start) as reader:
         offset = -1
-        while came or (offset < 0 and start == "first"):  # else nothing is as young as that
-            await more.wait()
-            if channel.error is not None:
-                raise channel.error
-            part = came[:]
-            came.clear()
-            more.clear()
+        while offset < end or await reader.sent():
+            part = await reader.more()
             yield part
             offset = offset_of(part[-1])
-            channel.tell(commands.Basic.Ack(part[-1].tag, True))
-            if offset < offset_of(last):
-                await more.wait()
-            elif not await _same_end(wire, stream, last):
-                return  # what was there when we began lies before what was written since
-            else:
-                await _settled(channel)
-    finally:
-        await channel.close()
+            if offset > end + _LARGEST_CHUNK:
+                return
 
 
-async def _same_end(wire: Wire, stream: str, last: Content) -> bool:
-    """Whether nothing was written since `last` and what was written with it."""
-    now = await newest(wire, stream)
-    return now is not None and offset_of(now) == offset_of(last)
+async def size(wire: Wire, stream: str) -> tuple[int, int]:
+    """The offset of the oldest message that is there, and how many there are."""
+    end = 0
+    async for part in scan(wire, stream, back=0):
+        end = offset_of(part[-1]) + 1
+    if not end:
+        return 0, 0
+    async with _reading(wire, stream, "first") as reader:
+        first = offset_of((await reader.more())[0])
+    return first, end - first
 
 
 def offset_of(content: Content) -> int:
@@ -102,19 +100,85 @@ def offset_of(content: Content) -> int:
     return int((content.headers or {})[OFFSET])
 
 
-def ago(seconds: float) -> datetime:
-    """A time in the past."""
-    return datetime.now(UTC) - timedelta(seconds=seconds)
+class _Reader:
+    """Consumes a stream; what was handed over is acked when more is wanted."""
+
+    def __init__(self, channel: Channel, stream: str) -> None:
+        self._channel = channel
+        self._stream = stream
+        self._prefetch = _FEW
+        self._consumer = ""
+        self._came: list[Content] = []
+        self._held = 0
+        #: Whether something was let go.
+        self._missing = False
+        self._arrived = asyncio.Event()
+        #: Of what was handed over last: the end, and the largest size in bytes.
+        self._last: Content | None = None
+        self._largest = 0
+        self._acked = True
+        channel.on_end = self._arrived.set
+
+    async def begin(self, start: str | int) -> None:
+        """Have it sent from there on."""
+        self._came, self._held, self._missing = [], 0, False
+        self._consumer = await self._channel.consume(
+            self._stream,
+            self._take,
+            prefetch=self._prefetch,
+            arguments={"x-stream-offset": start},
+        )
+
+    def _take(self, content: Content) -> None:
+        self._missing = self._missing or self._held > _ROOM_BYTES
+        if not self._missing:
+            self._came.append(content)
+            self._held += len(content.body)
+            self._arrived.set()
+
+    async def more(self) -> list[Content]:
+        """Wait for messages."""
+        if not self._came:
+            await self._suit()
+            self._ack()
+        while not self._came:
+            self._arrived.clear()
+            await self._arrived.wait()
+            if self._channel.error is not None:
+                raise self._channel.error
+        part, self._came = self._came, []
+        self._last, self._acked = part[-1], False
+        self._largest = max(len(one.body) for one in part)
+        self._held = 0
+        return part
+
+    async def _suit(self) -> None:
+        """Have as many on their way as memory can take of that size."""
+        wanted = _MANY if self._largest < _SMALL_BYTES and not self._missing else _FEW
+        if (wanted != self._prefetch or self._missing) and self._last is not None:
+            self._prefetch = wanted
+            await self._channel.cancel(self._consumer)
+            await self.begin(offset_of(self._last) + 1)
+            self._acked = True  # with the consumer that it came to
+
+    async def sent(self) -> bool:
+        """Whether the server has more to send at once; it does so before it answers."""
+        self._ack()
+        await self._channel.call(commands.Basic.Qos(prefetch_count=self._prefetch))
+        return bool(self._came) or self._missing
+
+    def _ack(self) -> None:
+        if self._last is not None and not self._acked:
+            self._channel.tell(commands.Basic.Ack(self._last.tag, True))
+            self._acked = True
 
 
-async def _consume(
-    channel: Channel, stream: str, start: Any, taker: Callable[[Content], None], prefetch: int
-) -> None:
-    arguments = {"x-stream-offset": start}
-    await channel.consume(stream, taker, prefetch=prefetch, arguments=arguments)
-
-
-async def _settled(channel: Channel) -> None:
-    """Return when what the server has sent by now has come."""
-    for _ in range(_QUESTIONS):
-        await channel.call(commands.Basic.Qos(prefetch_count=_PREFETCH))
+@asynccontextmanager
+async def _reading(wire: Wire, stream: str, start: str | int) -> AsyncIterator[_Reader]:
+    channel = await Channel.open(wire)
+    try:
+        reader = _Reader(channel, stream)
+        await reader.begin(start)
+        yield reader
+    finally:
+        await channel.close()

@@ -1,0 +1,45 @@
+"""Locks that the server keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pamqp import commands
+
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
+from dovetail.transports.rabbitmq.wire import Wire
+
+_LOCKED = 405
+_LOOK_SECONDS = 0.02
+
+
+@asynccontextmanager
+async def lock(wire: Wire, name: str) -> AsyncIterator[None]:
+    """Only one at a time, on all connections: whose connection has the exclusive queue of this name.
+
+    It ends with the connection.
+    """
+    async with wire.turns[name]:
+        channel = await _locked(wire, name)
+        try:
+            yield
+        finally:
+            if channel.error is None:
+                await channel.call(commands.Queue.Delete(queue=name))
+            await channel.close()
+
+
+async def _locked(wire: Wire, name: str) -> Channel:
+    while True:
+        channel = await Channel.open(wire)
+        try:
+            await channel.call(commands.Queue.Declare(queue=name, exclusive=True))
+        except ChannelClosed as error:
+            if error.code != _LOCKED:
+                raise
+        else:
+            return channel
+        await asyncio.sleep(_LOOK_SECONDS * (0.5 + random.random()))
