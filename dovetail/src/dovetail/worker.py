@@ -84,7 +84,8 @@ class Worker:
             *(asyncio.ensure_future(stop()) for stop in answering),
             *(asyncio.create_task(one.stop()) for one in subscriptions),
         ]
-        await _finish([*stops, *loops], deadline - RELEASE_SECONDS - CLOSE_SECONDS)
+        await _finish(loops, deadline - RELEASE_SECONDS - CLOSE_SECONDS)
+        await _finish(stops, max(deadline - CLOSE_SECONDS, loop.time() + RELEASE_SECONDS))
         closes = [asyncio.create_task(one.close()) for one in subscriptions]
         await _finish(closes, max(deadline, loop.time() + CLOSE_SECONDS))
 

@@ -17,6 +17,7 @@ UNDER_LOAD, STOPS = 3000, 3
 CONTINUED, CONNECTIONS = 5000, 5
 AFTER_CLOSING, CLOSED_AT_ONCE = 50, 10
 CANCELLED = 20
+NO_TIME_MESSAGES, NO_TIME_STOPS = 300, 30
 
 #: So long that a test would fail if it had to wait for the end of a lease.
 LEASE_SECONDS = 300
@@ -53,6 +54,30 @@ class Draining(Conformance):
                 await all_handled(queue, group.name)
         assert sorted(handled.items) == [(number, 1) for number in range(UNDER_LOAD)]
         assert sorted(numbers(effects.items)) == list(range(UNDER_LOAD))
+
+    @size(messages=NO_TIME_MESSAGES, stops=NO_TIME_STOPS)
+    async def test_stopped_without_time_to_drain_keeps_nothing(self, queue: MessageQueue) -> None:
+        """Whatever it was about to do when it had to end: another member gets what it had."""
+        event, seen = numbered(), Seen[Numbered]()
+        group = Group(fresh("group"), lease=LEASE_SECONDS, prefetch=50)
+
+        @group.on(event)
+        async def take(message: Numbered) -> None:
+            seen.add(message)
+            await asyncio.sleep(0.001)
+
+        async def publish() -> None:
+            for number in range(NO_TIME_MESSAGES):
+                await queue.publish(event(number))
+
+        publishing = asyncio.create_task(publish())
+        for stop in range(NO_TIME_STOPS):
+            async with Worker(queue, [group], drain=0):
+                await seen.has(len(seen) + stop % 3)
+        await publishing
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert set(numbers(seen.items)) == set(range(NO_TIME_MESSAGES))
 
     async def test_running_handler_finishes(self, queue: MessageQueue) -> None:
         event, effect, started, go_on = numbered(), numbered(), asyncio.Event(), asyncio.Event()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pamqp import commands
@@ -58,7 +57,9 @@ class Channel:
         self.wire = wire
         self._number = wire.attach(self)
         self._loop = asyncio.get_running_loop()
-        self._replies: deque[asyncio.Future[Any]] = deque()
+        #: Who waits for which reply. The server sends some of them when it has time, or never where the
+        #: channel is closed before.
+        self._replies: list[tuple[Sequence[str], asyncio.Future[Any]]] = []
         self._consumers: dict[str, OnContent] = {}
         #: The content that comes just now, how many bytes are missing, and who gets it.
         self._content: Content | None = None
@@ -113,10 +114,19 @@ class Channel:
             consumer = command.consumer_tag or ""
             self._consumers.pop(consumer, None)
             self.on_cancel(consumer)
-        elif self._replies:
-            future = self._replies.popleft()
-            if not future.done():
-                future.set_result(command)
+        else:
+            self._replied(command)
+
+    def _replied(self, command: Frame) -> None:
+        for at, (names, future) in enumerate(self._replies):
+            if command.name in names:
+                del self._replies[at]
+                if not future.done():
+                    future.set_result(command)
+                break
+        if isinstance(command, commands.Channel.CloseOk):
+            self.wire.detach(self._number)
+            self._give_up(ConnectionLost("the channel is closed"))
 
     def header(self, payload: bytes) -> None:
         """As OnFrame.header."""
@@ -148,14 +158,21 @@ class Channel:
 
     def _end(self, error: Exception) -> None:
         self.error = error
-        waiting = [*self._replies, *(batch.done for batch, _ in self._unconfirmed.values())]
+        self._give_up(error)
+        self.on_end()
+
+    def _give_up(self, error: Exception) -> None:
+        """Tell everyone who waits for something on this channel."""
+        waiting = [
+            *(future for _, future in self._replies),
+            *(batch.done for batch, _ in self._unconfirmed.values()),
+        ]
         self._replies.clear()
         self._unconfirmed.clear()
         for future in waiting:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # whoever asked may have given up
-        self.on_end()
 
     def _nobody(self, content: Content) -> None:
         """For a consumer that was cancelled; the server takes it back when the channel is closed."""
@@ -163,13 +180,13 @@ class Channel:
     # Methods
 
     def ask(self, command: Frame) -> asyncio.Future[Any]:
-        """The future of the reply. Replies come in the order of the questions."""
+        """The future of the reply."""
         future = self._loop.create_future()
         if self.error is not None:
             future.set_exception(self.error)
             return future
         self.wire.write(frames.method(self._number, command))
-        self._replies.append(future)
+        self._replies.append((command.valid_responses, future))
         return future
 
     async def call(self, command: Frame) -> Any:
@@ -223,7 +240,6 @@ class Channel:
                 await closing
         except (TimeoutError, ChannelClosed, ConnectionLost):
             return  # its number stays taken until the server has answered, or with the connection
-        self.wire.detach(self._number)
 
     # Publishing
 

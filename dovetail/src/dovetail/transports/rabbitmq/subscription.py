@@ -194,11 +194,13 @@ class RabbitSubscription:
 
     async def close(self) -> None:
         """As Subscription.close."""
-        if not self.hands.stopped:
-            await self.stop()
-        await asyncio.gather(*self._delaying)
-        self._acks.flush()
-        if self._channel is not None:
-            await self._channel.close()
-        await self._connection.close()
-        self.hands.held.clear()
+        try:
+            if not self.hands.stopped:
+                await self.stop()
+            await asyncio.gather(*self._delaying)
+            self._acks.flush()
+            if self._channel is not None:
+                await self._channel.close()
+        finally:  # or what it holds would stay with it
+            await self._connection.close()
+            self.hands.held.clear()

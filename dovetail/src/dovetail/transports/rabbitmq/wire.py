@@ -239,6 +239,8 @@ class Wire(asyncio.Protocol):
                 self.close()
                 await self.lost()  # TLS takes leave, too
         except (TimeoutError, ConnectionLost):
+            pass
+        finally:
             self.abort("")
 
     def close(self) -> None:

@@ -79,10 +79,12 @@ class RedisSubscription:
 
     async def close(self) -> None:
         """As Subscription.close."""
-        if not self._hands.stopped:
-            await self.stop()
-        await self._keeper.stop()
-        await self._connection.close()
+        try:
+            if not self._hands.stopped:
+                await self.stop()
+        finally:  # or it would go on taking messages
+            await self._keeper.stop()
+            await self._connection.close()
         await self._settling.acks.arrived(COMMAND_SECONDS)
         self._hands.clear()
         for stream in self._hands.held if self._client.connected else ():
