@@ -129,9 +129,15 @@ async def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    worker = Worker(queue, groups, drain=drain)
     try:
-        async with Worker(queue, groups, drain=drain) as worker:
+        try:
+            await _first(
+                worker.__aenter__(), told.wait()
+            )  # joining may wait for a queue that is away
             await _first(worker.wait(), told.wait())
+        finally:
+            await worker.stop()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

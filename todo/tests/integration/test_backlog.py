@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dovetail import Backoff, MessageQueue, Worker, connect, new_id
-from dovetail.testing.servers import NatsServer, PostgresServer
+from dovetail.testing.servers import PostgresServer
 from todo.events import NewItem
 from todo.handlers.saving import save_handler
 from todo.items import Item
@@ -20,10 +20,9 @@ from todo.store import Store, open_store
 
 from .conftest import Todo
 
-NewNats = Callable[..., Awaitable[NatsServer]]
 NewPostgres = Callable[..., Awaitable[PostgresServer]]
 
-COUNT = 2_000
+COUNT, HANDLERS = 2_000, 3
 
 
 async def _accept(queue: MessageQueue, count: int) -> set[str]:
@@ -61,15 +60,13 @@ async def _until_handled(queue: MessageQueue) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("handlers", [1, 3])
-async def test_2000_items_wait_for_the_first_save_handler(
-    todo_command: Todo, new_nats_server: NewNats, database_url: str, handlers: int
+async def test_2000_items_wait_for_the_first_save_handlers(
+    todo_command: Todo, queue_url: str, database_url: str
 ) -> None:
-    server = await new_nats_server()
-    settings = {"QUEUE_URL": server.url, "DATABASE_URL": database_url}
-    async with connect(server.url) as queue:
+    settings = {"QUEUE_URL": queue_url, "DATABASE_URL": database_url}
+    async with connect(queue_url) as queue:
         accepted = await _accept(queue, COUNT)
-        for _ in range(handlers):
+        for _ in range(HANDLERS):
             await todo_command("run", "save-handler", **settings)
         store = open_store(database_url)
         await store.prepare()
@@ -83,16 +80,16 @@ async def test_2000_items_wait_for_the_first_save_handler(
 
 
 async def test_an_outage_longer_than_all_retries_costs_nothing(
-    new_nats_server: NewNats, new_postgres_server: NewPostgres, caplog: pytest.LogCaptureFixture
+    queue_url: str, new_postgres_server: NewPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server, database = await new_nats_server(), await new_postgres_server()
+    database = await new_postgres_server()
     store = open_store(database.url)
     await store.prepare()
     group = save_handler(store, SaveHandlerSettings(batch=20))
     # All of its attempts together would take less than a tenth of a second.
     short = Backoff(first=0.01, most=0.02, tries=4)
     group.options = dataclasses.replace(group.options, retry=short)
-    async with connect(server.url) as queue:
+    async with connect(queue_url) as queue:
         accepted = await _accept(queue, 100)
         await database.stop()
         with caplog.at_level(logging.WARNING, "dovetail.worker"):

@@ -8,27 +8,37 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dovetail import connect
-from dovetail.testing.servers import NatsServer, PostgresServer
+from dovetail.testing.servers import NatsServer, PostgresServer, Server
+from todo.addresses import without_secrets
 from todo.events import CountItems, ImportItems, WhoIsThere
 
 from .conftest import Todo
 from .test_up import RUNS, add
 
+#: What a component has at most to end.
+DRAIN_SECONDS = 10.0
+
+
+def _address(settings: dict[str, str], queue_setting: dict[str, str]) -> str:
+    """Of the queue: another one's, or that of the server that `todo up` starts."""
+    return queue_setting.get("QUEUE_URL", f"nats://127.0.0.1:{settings['QUEUE_PORT']}")
+
 
 async def test_a_feature_is_added_to_the_running_system(
-    todo_command: Todo, settings: dict[str, str]
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
 ) -> None:
-    up = await todo_command("up")
+    url = _address(settings, queue_setting)
+    up = await todo_command("up", **queue_setting)
     await up.said(RUNS)
     await add(settings, "before it was there")
-    audit = await todo_command("run", "audit-handler")
-    await audit.said(f"connected to the queue at nats://127.0.0.1:{settings['QUEUE_PORT']}")
+    audit = await todo_command("run", "audit-handler", **queue_setting)
+    await audit.said(f"connected to the queue at {without_secrets(url)}")
     await audit.said("audit-handler listens on events.todo.newitem")
     await add(settings, "after")
     await audit.said("AUDIT @ ", times=2)
     audits = [line for line in audit.lines if line.startswith("AUDIT @ ")]
     assert [line.rpartition(": ")[2] for line in audits] == ["before it was there", "after"]
-    async with connect(f"nats://127.0.0.1:{settings['QUEUE_PORT']}") as queue:
+    async with connect(url) as queue:
         found = await queue.gather(WhoIsThere(), timeout=2, most=4)
     assert {one.component for one in found} == {"web", "api", "save-handler", "audit-handler"}
     assert await audit.stop() == 0
@@ -48,14 +58,17 @@ async def test_it_waits_for_todo_up_and_says_how_to_start_it(
 
 
 async def test_it_waits_for_a_queue_elsewhere_and_names_the_setting(
-    todo_command: Todo, new_nats_server: Callable[..., Awaitable[NatsServer]]
+    todo_command: Todo, new_queue_server: Callable[[], Awaitable[Server]]
 ) -> None:
-    server = await new_nats_server()
+    server = await new_queue_server()
     await server.stop()
     handler = await todo_command("run", "audit-handler", QUEUE_URL=server.url)
     await handler.said("TODO_QUEUE_URL")
     await server.start()
     await handler.said("presence listens")
+    await server.stop()
+    assert await handler.stop(within=DRAIN_SECONDS) == 0
+    assert "Traceback" not in handler.text
 
 
 async def test_it_can_be_stopped_while_it_waits(todo_command: Todo) -> None:
@@ -82,12 +95,14 @@ async def test_it_can_be_stopped_while_it_waits_for_the_database(
         assert "Traceback" not in command.text
 
 
-async def test_every_component_ends_cleanly(todo_command: Todo, settings: dict[str, str]) -> None:
-    up = await todo_command("up", "--only", "queue")
-    await up.said(RUNS)
+async def test_every_component_ends_cleanly(
+    todo_command: Todo, queue_setting: dict[str, str]
+) -> None:
+    if not queue_setting:
+        await (await todo_command("up", "--only", "queue")).said(RUNS)
     for number in (signal.SIGTERM, signal.SIGINT):
         for component in ("web", "api", "save-handler", "audit-handler", "mutating-handler"):
-            command = await todo_command("run", component)
+            command = await todo_command("run", component, **queue_setting)
             await command.said("presence listens")
             if component != "audit-handler":
                 await command.said("connected to the database at sqlite:///data/todo.db")
@@ -105,10 +120,13 @@ async def test_migrate_makes_the_schema_and_ends(todo_command: Todo, tmp_path: P
     database.close()
 
 
-async def test_an_import_is_sent_from_outside(todo_command: Todo, settings: dict[str, str]) -> None:
-    up = await todo_command("up", "--only", "queue,save-handler")
+async def test_an_import_is_sent_from_outside(
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
+) -> None:
+    components = "save-handler" if queue_setting else "queue,save-handler"
+    up = await todo_command("up", "--only", components, **queue_setting)
     await up.said("presence listens")
-    async with connect(f"nats://127.0.0.1:{settings['QUEUE_PORT']}") as queue:
+    async with connect(_address(settings, queue_setting)) as queue:
         command = await queue.send(ImportItems(["a", "b"]))
         made = (await up.said(f"import {command} makes ")).split()[-2:]
         for one in made:

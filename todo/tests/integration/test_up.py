@@ -105,9 +105,9 @@ async def test_several_of_one_some_only_and_without(
 
 
 async def test_a_crashed_child_is_started_again_and_serves(
-    todo_command: Todo, settings: dict[str, str]
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
 ) -> None:
-    up = await todo_command("up")
+    up = await todo_command("up", **queue_setting)
     await up.said(RUNS)
     await up.said("save-handler listens on events.todo.newitem")
     for component in ("save-handler", "api"):
@@ -157,9 +157,9 @@ async def test_the_queue_is_started_again_and_nothing_is_lost(
 
 
 async def test_sigterm_drains_and_stops_everything(
-    todo_command: Todo, settings: dict[str, str]
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
 ) -> None:
-    up = await todo_command("up", SAVE_HANDLER__DELAY="1", SAVE_HANDLER__BATCH="1")
+    up = await todo_command("up", SAVE_HANDLER__DELAY="1", SAVE_HANDLER__BATCH="1", **queue_setting)
     await up.said(RUNS)
     item_id = await add(settings, "x")
     await up.said(f"received {item_id}")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from dovetail import MessageQueue, NoAnswer, QueueUnavailable, Worker, connect
+from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
@@ -17,6 +18,8 @@ from dovetail.testing.servers.process import Server
 
 #: How long these publishers wait for a confirmation, and what they may take beyond that.
 TIMEOUT_SECONDS, GRACE_SECONDS = 0.4, 1.1
+#: What a worker takes to stop whose handlers have nothing to do: it may wait for acks to arrive.
+STOP_SECONDS = 7.0
 WAITING = 100
 FROZEN = 200
 
@@ -76,11 +79,11 @@ class Outages(Conformance):
         load = Load()
         async with connect(server.url, timeout=1) as queue:
             await load.publish(queue, range(100))
-            async with Worker(queue, [load.group], drain=4):
+            async with Worker(queue, [load.group, answering(question())], drain=30):
                 await load.handled.has(1)
                 await server.kill()
                 stopping = time.monotonic()
-            assert time.monotonic() - stopping < 6
+            assert time.monotonic() - stopping < STOP_SECONDS
         await server.start()
         async with connect(server.url) as queue:
             async with Worker(queue, [load.group]):

@@ -149,7 +149,8 @@ class Live:
             registering.cancel()
             await asyncio.wait([registering])
             try:
-                await self._client.script("serve", *member, 0)
+                if self._client.connected:
+                    await self._client.script("serve", *member, 0)
                 await self._pubsub.unsubscribe("smessage", channel, asked)
             except DovetailError as error:
                 log.debug("whoever asks finds out that %s has gone: %s", channel, error)
