@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from dovetail import MessageQueue, connect
+from dovetail.testing.conformance.names import numbered
 from dovetail.testing.servers import Server
 
 from .foreign import Foreign
@@ -45,6 +46,7 @@ async def queue(server: Server) -> AsyncIterator[MessageQueue]:
 
 @pytest_asyncio.fixture
 async def foreign(technology: str, server: Server, queue: MessageQueue) -> AsyncIterator[Foreign]:
-    """Another program; what it publishes to is there, since the queue is open."""
+    """Another program; what it publishes to is there: on NATS since something was published."""
+    await queue.publish(numbered()())
     async with _PROGRAMS[technology](server) as program:
         yield program
