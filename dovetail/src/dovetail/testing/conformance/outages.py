@@ -18,8 +18,8 @@ from dovetail.testing.servers.process import Server
 
 #: How long these publishers wait for a confirmation, and what they may take beyond that.
 TIMEOUT_SECONDS, GRACE_SECONDS = 0.4, 1.1
-#: What a worker takes to stop whose handlers have nothing to do: it may wait for acks to arrive.
-STOP_SECONDS = 7.0
+#: What a worker takes to stop at most: its ten seconds, in which the server may come back.
+STOP_SECONDS = 11.0
 WAITING = 100
 FROZEN = 200
 
@@ -79,7 +79,7 @@ class Outages(Conformance):
         load = Load()
         async with connect(server.url, timeout=1) as queue:
             await load.publish(queue, range(100))
-            async with Worker(queue, [load.group, answering(question())], drain=30):
+            async with Worker(queue, [load.group, answering(question())]):
                 await load.handled.has(1)
                 await server.kill()
                 stopping = time.monotonic()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pamqp.base import Frame
 
-from dovetail.connecting import Connecting, connect_to_any
-from dovetail.errors import ConfigurationError, QueueError, QueueFull, QueueUnavailable
+from dovetail.connection import Connection
+from dovetail.errors import ConfigurationError, QueueError, QueueFull
 from dovetail.options import QueueOptions
 from dovetail.server_address import Host
 from dovetail.transports.rabbitmq.address import Address
-from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.handshake import Handshake, NotNow
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
@@ -28,7 +27,6 @@ PREPARE_SECONDS = 5.0
 #: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.
 COMMAND_SECONDS = 10.0
 HEARTBEAT_SECONDS = 10
-GOODBYE_SECONDS = 2.0
 RETRY_SECONDS = 0.05
 #: What a user must be allowed to configure, write and read, as rabbitmqctl set_permissions takes it.
 NEEDED = r"^(dovetail\.|amq\.gen|amq\.default)"
@@ -36,7 +34,7 @@ NEEDED = r"^(dovetail\.|amq\.gen|amq\.default)"
 Result = TypeVar("Result")
 
 #: What the server says while a queue's leader is being elected, or its node comes back.
-_PASSING_CODES = (405, 541)
+_PASSING_CODES = (405, INTERNAL_ERROR)
 _PASSING_WORDS = (
     "timeout",
     "no leader",
@@ -50,8 +48,8 @@ class NoSuchQueue(QueueError):
     """There is no queue of this name."""
 
 
-class Client:
-    """One connection. `quiet` leaves it to another one to say that the server is gone and back."""
+class Client(Connection[Wire]):
+    """One connection."""
 
     def __init__(
         self,
@@ -61,29 +59,13 @@ class Client:
         quiet: bool = False,
         heartbeat: int = HEARTBEAT_SECONDS,
     ) -> None:
+        super().__init__(address.hosts, address.shown, options, log, quiet=quiet)
         self.address = address
         self.version = ""
         #: Called on each new connection, before anyone else uses it.
         self.on_connected: list[Callable[[Wire], Awaitable[None]]] = []
         self._handshake = Handshake(address, options.setting, options.source)
-        self._options = options
-        self._quiet = quiet
         self._heartbeat = heartbeat
-        self._connecting = Connecting(self._connect_any, address.shown, options)
-        self._wire: Wire | None = None
-        self._connected = asyncio.Event()
-        self._closed = False
-        self._keeper: asyncio.Task[None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the connection stands."""
-        return self._wire is not None and not self._wire.closed and not self._closed
-
-    @property
-    def started(self) -> bool:
-        """Whether anybody has asked for the connection, and it was not closed."""
-        return self._keeper is not None and not self._closed
 
     @property
     def alarm(self) -> str:
@@ -96,40 +78,6 @@ class Client:
         settings = {"disk": "disk_free_limit", "memory": "vm_memory_high_watermark"}
         named = [setting for word, setting in settings.items() if word in self.alarm]
         return " and ".join(named or settings.values())
-
-    async def open(self) -> None:
-        """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
-        await self._connecting.first()
-        self.start()
-
-    def start(self) -> None:
-        """Connect in the background, and stay connected; a second call does nothing."""
-        if self._keeper is None and not self._closed:
-            self._keeper = asyncio.create_task(self._keep_connected())
-
-    async def close(self) -> None:
-        """Say what waits to be said, then disconnect."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        if self._wire is not None:
-            await self._wire.leave(GOODBYE_SECONDS)
-        self._connected.set()  # whoever waits for it is told
-
-    # Use
-
-    async def ready(self) -> Wire:
-        """The wire, as soon as there is one; QueueUnavailable after `close`."""
-        while True:
-            if self._closed:
-                raise QueueUnavailable("the queue is closed")
-            if self._wire is not None and not self._wire.closed and self._connected.is_set():
-                return self._wire
-            self._connected.clear()
-            await self._connected.wait()
 
     @asynccontextmanager
     async def channel(self, *, confirms: bool = False) -> AsyncIterator[Channel]:
@@ -186,11 +134,7 @@ class Client:
 
     def unavailable(self, why: str = "") -> QueueError:
         """What to raise when the time is over."""
-        if self.alarm:
-            return self.full(self.alarm)
-        if not why:
-            why = "did not answer in time" if self.connected else "cannot be reached"
-        return QueueUnavailable(f"the queue at {self.address.shown}: {why}")
+        return self.full(self.alarm) if self.alarm else super().unavailable(why)
 
     def full(self, alarm: str) -> QueueFull:
         """The server has set off an alarm and takes no messages."""
@@ -221,10 +165,7 @@ class Client:
 
     # Connecting
 
-    async def _connect_any(self) -> None:
-        await connect_to_any(self.address.hosts, self._connect)
-
-    async def _connect(self, host: Host) -> None:
+    async def _connect(self, host: Host) -> Wire:
         loop, context = asyncio.get_running_loop(), self.address.tls_context()
         wire: Wire | None = None
         try:
@@ -240,8 +181,7 @@ class Client:
             if (meaning := self._meaning(error, wire)) is error:
                 raise
             raise meaning from error
-        self._wire = wire
-        self._connected.set()
+        return wire
 
     def _meaning(self, error: BaseException, wire: Wire | None) -> BaseException:
         """OSError for what passes by itself, ConfigurationError for what does not."""
@@ -251,20 +191,6 @@ class Client:
             refused = self.refused(error)
             return refused if isinstance(refused, ConfigurationError) else NotNow(str(error))
         return NotNow(str(error)) if isinstance(error, QueueError) else error
-
-    async def _keep_connected(self) -> None:
-        if self._wire is None:
-            await self._connecting.again(quiet=self._quiet)
-        while True:
-            assert self._wire is not None
-            why, lost = await self._wire.lost(), time.monotonic()
-            self._connected.clear()
-            if not self._quiet:
-                log.warning("connection to %s lost: %s; trying again", self.address.shown, why)
-            await self._connecting.again(quiet=self._quiet)
-            if not self._quiet:
-                took = time.monotonic() - lost
-                log.warning("connection to %s regained after %.1f s", self.address.shown, took)
 
 
 def _passes(error: ChannelClosed) -> bool:

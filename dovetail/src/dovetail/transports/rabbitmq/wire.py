@@ -17,6 +17,7 @@ from dovetail.transports.rabbitmq import frames
 #: Largest frame that we ask for, in bytes; the server may want less.
 FRAME_BYTES = 131_072
 MOST_CHANNELS = 2047
+GOODBYE_SECONDS = 2.0
 #: How an alert of TLS begins: what a server says that does not understand our greeting.
 _TLS_ALERT = b"\x15\x03"
 
@@ -231,10 +232,10 @@ class Wire(asyncio.Protocol):
         """Wait while the other side is slower than we are."""
         await self._writable.wait()
 
-    async def leave(self, seconds: float) -> None:
+    async def leave(self) -> None:
         """Say good-bye, and close when the server has heard all that was said before."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(GOODBYE_SECONDS):
                 await self.expect(commands.Connection.Close(200, "bye", 0, 0))
                 self.close()
                 await self.lost()  # TLS takes leave, too

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
 from hiredis import ReplyError
 
-from dovetail.connecting import Connecting, connect_to_any
-from dovetail.errors import QueueError, QueueFull, QueueUnavailable
+from dovetail.connection import Connection
+from dovetail.errors import QueueError, QueueFull
 from dovetail.options import QueueOptions
 from dovetail.server_address import Host
 from dovetail.transports.redis.address import Address
@@ -22,7 +21,6 @@ from dovetail.transports.redis.wire import Argument, ConnectionLost, OnPush, Wir
 
 log = logging.getLogger("dovetail.redis")
 
-GOODBYE_SECONDS = 1.0
 CONNECT_SECONDS = 3.0
 #: A connection that does not answer a ping for so long is lost, though nobody said so.
 PING_SECONDS = 5.0
@@ -46,8 +44,8 @@ class NoSuchScript(QueueError):
     """The server does not know the script by its hash."""
 
 
-class Client:
-    """One connection. `quiet` leaves it to another one to say that the server is gone and back."""
+class Client(Connection[Wire]):
+    """One connection."""
 
     def __init__(
         self,
@@ -57,64 +55,23 @@ class Client:
         quiet: bool = False,
         on_push: OnPush = lambda message: None,
     ) -> None:
+        super().__init__(address.hosts, address.shown, options, log, quiet=quiet)
         self.address = address
         self.server = Greeting("", 0)
+        #: Called with each new connection, before anyone else uses it.
         self.on_connected: list[Callable[[Wire], None]] = []
         self._handshake = Handshake(address, options.setting)
-        self._options = options
-        self._quiet = quiet
         self._on_push = on_push
-        self._connecting = Connecting(self._connect_any, address.shown, options)
-        self._wire: Wire | None = None
-        self._connected = asyncio.Event()
-        self._closed = False
-        self._keeper: asyncio.Task[None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the connection stands."""
-        return self._wire is not None and not self._wire.closed and not self._closed
-
-    async def open(self) -> None:
-        """Connect; keeps trying for `options.patience` seconds. Raises as Transport.open does."""
-        await self._connecting.first()
-        self.start()
-
-    def start(self) -> None:
-        """Connect in the background, and stay connected; a second call does nothing."""
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep_connected())
-
-    async def close(self) -> None:
-        """Write what waits, then disconnect."""
-        self._closed = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        if self._wire is not None:
-            self._wire.close()
-            try:
-                async with asyncio.timeout(GOODBYE_SECONDS):  # TLS takes leave, too
-                    await self._wire.lost()
-            except TimeoutError:
-                self._wire.abort("")
-        self._connected.set()  # whoever waits for it is told
 
     # Commands
 
     async def ready(self) -> Wire:
-        """The wire, as soon as there is one that takes more; QueueUnavailable after `close`."""
+        """As Connection.ready, when the wire takes more."""
         while True:
-            if self._closed:
-                raise QueueUnavailable("the queue is closed")
-            wire = self._wire
-            if wire is None or wire.closed:
-                self._connected.clear()
-                await self._connected.wait()
-            elif wire.blocked:
-                await wire.writable()
-            else:
+            wire = await super().ready()
+            if not wire.blocked:
                 return wire
+            await wire.writable()
 
     async def run(
         self, *command: Argument, deadline: float | None = None, repeat: bool = True
@@ -175,24 +132,15 @@ class Client:
         elif code not in _PASSES:
             raise QueueError(f"the queue at {self.address.shown} refused: {error}")
 
-    def unavailable(self, why: str = "") -> QueueUnavailable:
-        """What to raise when the time is over."""
-        if not why:
-            why = "did not answer in time" if self.connected else "cannot be reached"
-        return QueueUnavailable(f"the queue at {self.address.shown}: {why}")
-
     # Connecting
 
-    async def _connect_any(self) -> None:
-        await connect_to_any(self.address.hosts, self._connect_or_follow)
-
-    async def _connect_or_follow(self, host: Host) -> None:
+    async def _connect(self, host: Host) -> Wire:
         try:
-            await self._connect(host)
+            return await self._connect_to(host)
         except Moved as error:
-            await self._connect(error.host)
+            return await self._connect_to(error.host)
 
-    async def _connect(self, host: Host) -> None:
+    async def _connect_to(self, host: Host) -> Wire:
         loop, context = asyncio.get_running_loop(), self.address.tls_context()
         wire: Wire | None = None
         try:
@@ -207,29 +155,12 @@ class Client:
             if isinstance(error, (OSError, ConnectionLost)):
                 raise self._handshake.failed(error, wire) from error
             raise
-        self._wire = wire
-        self._connected.set()
         for callback in self.on_connected:
             callback(wire)
+        return wire
 
-    # Staying connected
-
-    async def _keep_connected(self) -> None:
-        if self._wire is None:
-            await self._connecting.again(quiet=self._quiet)
-        while True:
-            why, lost = await self._watch(), time.monotonic()
-            if not self._quiet:
-                log.warning("connection to %s lost: %s; trying again", self.address.shown, why)
-            await self._connecting.again(quiet=self._quiet)
-            if not self._quiet:
-                took = time.monotonic() - lost
-                log.warning("connection to %s regained after %.1f s", self.address.shown, took)
-
-    async def _watch(self) -> str:
-        """Return when the connection is gone, also where it just does not answer any more; says why."""
-        assert self._wire is not None
-        wire = self._wire
+    async def _watch(self, wire: Wire) -> str:
+        """As Connection._watch, also where it just does not answer any more."""
         while True:
             try:
                 async with asyncio.timeout(PING_SECONDS):

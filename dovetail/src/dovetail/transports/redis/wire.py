@@ -17,6 +17,8 @@ import hiredis
 OnPush = Callable[[list[Any]], None]
 Argument = str | bytes | int
 
+#: What the server, and TLS, may take to let go of the connection.
+GOODBYE_SECONDS = 1.0
 _NOTHING = object()
 
 
@@ -113,11 +115,18 @@ class Wire(asyncio.Protocol):
         """Whether a writer should wait."""
         return not self._writable.is_set()
 
-    def close(self) -> None:
+    async def leave(self) -> None:
         """Write what waits, then close."""
         if self._transport is not None and not self.closed:
             self._flush()
             self._transport.close()
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):  # TLS takes leave, too
+                await self.lost()
+        except TimeoutError:
+            pass
+        finally:
+            self.abort("closed")
 
     def abort(self, why: str) -> None:
         """Close at once."""
