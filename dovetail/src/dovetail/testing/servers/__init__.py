@@ -6,6 +6,7 @@ from dovetail.testing.servers.postgres import PostgresServer
 from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
 from dovetail.testing.servers.proxy import Proxy
 from dovetail.testing.servers.rabbitmq import RabbitServer
+from dovetail.testing.servers.rabbitmq_cluster import RabbitCluster
 from dovetail.testing.servers.redis import RedisServer
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "NatsServer",
     "PostgresServer",
     "Proxy",
+    "RabbitCluster",
     "RabbitServer",
     "RedisServer",
     "Server",

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
 from hashlib import sha256
@@ -27,6 +26,37 @@ from dovetail.testing.servers.process import (
 
 _LOOK_SECONDS = 0.05
 _FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/rabbitmq/sbin")
+
+
+class PortMapper:
+    """Erlang's port mapper (epmd) of the test's own: the one that a server starts outlives it."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """A second call does nothing."""
+        if self._process is not None:
+            return
+        self._process = subprocess.Popen(
+            [_program("epmd"), "-address", "127.0.0.1", "-port", str(self.port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it takes no lock
+        )
+        self._guard = guard(self._process.pid)
+
+    def stop(self) -> None:
+        """Only when no server needs it any more."""
+        for process in (self._guard, self._process):
+            if process is not None:
+                process.kill()
+                process.wait()
+        self._guard = self._process = None
 
 
 class RabbitServer(Server):
@@ -59,9 +89,8 @@ class RabbitServer(Server):
         self.node = f"dovetail-{self.port}@localhost"
         #: Bytes in the log that earlier starts have written.
         self._logged = 0
-        self._distribution_port, self._mapper_port = free_port(), free_port()
-        self._mapper: subprocess.Popen[bytes] | None = None
-        self._mapper_guard: subprocess.Popen[bytes] | None = None
+        self._distribution_port = free_port()
+        self.mapper = PortMapper()
 
     @property
     def url(self) -> str:
@@ -108,17 +137,7 @@ class RabbitServer(Server):
 
     async def _prepare(self) -> None:
         self._logged = self.log.stat().st_size if self.log.exists() else 0
-        if self._mapper is None:
-            # Erlang's port mapper: one of our own, since the one that a server starts outlives it.
-            self._mapper = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-                [_program("epmd"), "-address", self.host, "-port", str(self._mapper_port)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it takes no lock
-            )
-            self._mapper_guard = guard(self._mapper.pid)
+        self.mapper.start()
         own = {
             "load_definitions": f"{self.folder}/definitions.json",
             "log.console": "true",
@@ -162,7 +181,7 @@ class RabbitServer(Server):
         folder = str(self.folder)
         return os.environ | {
             "HOME": folder,  # for Erlang's cookie
-            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_PORT": str(self.mapper.port),
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_MNESIA_BASE": f"{folder}/store",
@@ -183,10 +202,7 @@ class RabbitServer(Server):
 
     async def __aexit__(self, *error: object) -> None:
         await super().__aexit__(*error)  # type: ignore[arg-type]
-        for process in (self._mapper_guard, self._mapper):
-            if process is not None:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+        self.mapper.stop()
 
 
 def _user(login: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
 #: What the server may take to confirm that a channel is closed.
 CLOSE_SECONDS = 5.0
+#: The server's code for what it could not do just now.
+INTERNAL_ERROR = 541
 
 Arguments = Mapping[str, Any]
 OnContent = Callable[[Content], None]
@@ -38,7 +40,8 @@ class Batch:
         self._left = size
         #: Done when the server has said of all of them what became of them.
         self.done = done
-        #: Whether a queue took no more.
+        #: Whether a queue took no more, or has lost its leader before the channel published to it first; on
+        #: this channel it may then take nothing ever again.
         self.refused = False
         #: Ids of those that nobody takes.
         self.returned: list[str] = []

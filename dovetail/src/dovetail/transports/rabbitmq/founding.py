@@ -15,7 +15,7 @@ from dovetail.errors import CommandClaimed
 from dovetail.options import QueueOptions
 from dovetail.subjects import matches
 from dovetail.transports.rabbitmq import registry, streams
-from dovetail.transports.rabbitmq.channel import Batch, Channel
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Batch, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import (
     COMMANDS,
@@ -116,7 +116,10 @@ class _Witness:
         """From now on."""
         self = cls(channel)
         name = queue_of(wanted.group, wanted.subject)
-        await channel.call(commands.Queue.Declare(queue=self._queue, exclusive=True))
+        # It goes with its consumer: the connection stays, and nobody would empty it.
+        await channel.call(
+            commands.Queue.Declare(queue=self._queue, exclusive=True, auto_delete=True)
+        )
         await channel.call(commands.Queue.Bind(queue=self._queue, exchange=name, routing_key=""))
         await channel.consume(self._queue, self._take, no_ack=True)
         return self
@@ -166,6 +169,8 @@ async def _put(channel: Channel, queue: str, claimed: str, contents: Sequence[Co
     for one in contents:
         channel.publish(batch, "", queue, moved(one, claimed), one.body)
     await batch.done
+    if batch.refused:  # begin anew, on another channel
+        raise ChannelClosed(INTERNAL_ERROR, f"the queue {queue!r} has no leader")
 
 
 def moved(content: Content, claimed: str) -> Properties:

@@ -27,6 +27,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 MOST_BYTES = 16 * 1024 * 1024
 #: Written before the next look at whether the other side keeps up.
 PORTION = 500
+#: Before what a queue refused is published again; longer each time, since other queues may have taken it.
+_REFUSED_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 #: Bytes, by AMQP 0-9-1.
 LONGEST_ID = 255
 NOT_FOUND = 404
@@ -87,10 +89,10 @@ class Publisher:
         await self._client.close()
 
     async def _confirmed(self, count: int, write: Write, deadline: float) -> Batch:
-        """Publish, again where the connection was lost, until all is confirmed."""
+        """Publish, again where the connection was lost or a queue refused, until all is confirmed."""
         loop, client = asyncio.get_running_loop(), self._client
         client.start()
-        why, written = "", False
+        why, written, pause = "", False, _REFUSED_SECONDS
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
@@ -107,11 +109,12 @@ class Publisher:
                         self._understand(error)
                         why = str(error)
                         continue
-                    if batch.refused:
-                        raise QueueFull(
-                            "a queue of the server has no room (its policy limits it); not accepted"
-                        )
-                    return batch
+                    if not batch.refused:
+                        return batch
+                    why = "a queue takes nothing: it has no leader, or a policy limits it"
+                    await channel.close()
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         except TimeoutError as error:
             if written and client.alarm:
                 why = f"did not confirm in time ({client.alarm}: see its {client.limits})"
