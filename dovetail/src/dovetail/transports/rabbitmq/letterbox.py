@@ -21,12 +21,12 @@ from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
 from dovetail.transports.rabbitmq.locks import lock
-from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.publisher import LONGEST_ID, Publisher
 
 #: What a look at all letters of one claim may take.
 LOOK_SECONDS = 60.0
-#: AMQP's bounds: bytes of an id, and the year in which its timestamps begin.
-LONGEST_ID, OLDEST_YEAR = 255, 1970
+#: The year in which AMQP's timestamps begin.
+OLDEST_YEAR = 1970
 
 Result = TypeVar("Result")
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 
 from pamqp import commands
 
-from dovetail.transports.rabbitmq.channel import Batch, Channel
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Batch, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.layout import OFFSET
 from dovetail.transports.rabbitmq.wire import Wire
@@ -32,7 +32,10 @@ LOOK_SECONDS = 1.0
 
 
 async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
-    """Write a message; its id, by which it is known when it is read."""
+    """Write a message; its id, by which it is known when it is read.
+
+    Raises ChannelClosed where the stream has no leader just now.
+    """
     mark = secrets.token_hex(8)
     channel = await Channel.open(wire, confirms=True)
     try:
@@ -41,6 +44,8 @@ async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
         await batch.done
     finally:
         await channel.close()
+    if batch.refused or batch.returned:
+        raise ChannelClosed(INTERNAL_ERROR, f"the stream {stream!r} takes nothing")
     return mark
 
 
