@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pamqp import commands
 from pamqp.base import Frame
@@ -36,7 +36,7 @@ from dovetail.transports.rabbitmq.registry import Entry
 from dovetail.transports.rabbitmq.wire import Wire
 
 #: How many messages back the history is searched for what waits; further each time, and then all of it.
-_LOOKS_BACK = (1_000, 10_000, 100_000, None)
+_LOOKS_BACK = (1_000, 10_000, 100_000)
 
 
 class Overview:
@@ -58,20 +58,12 @@ class Overview:
         before = await self._counts(entries)
         holdings = await self._ask(Question())
         after = await self._counts(entries)
-        rows = [
-            await self._row(
-                wire,
-                entry,
-                max(before[entry.queue], after[entry.queue]),
-                max(
-                    sum(before[delay_of(entry.queue, step)] for step in entry.delays),
-                    sum(after[delay_of(entry.queue, step)] for step in entry.delays),
-                ),
-                [one for one in holdings if one.queue == entry.queue],
-                after[dead_of(entry.queue)] if entry.dead else 0,
-            )
-            for entry in entries
-        ]
+        sizes = {entry: _Sizes.of(entry, before, after) for entry in entries}
+        first = await _first_waiting(wire, {entry: one.ready for entry, one in sizes.items()})
+        rows = []
+        for entry, one in sizes.items():
+            held = [holding for holding in holdings if holding.queue == entry.queue]
+            rows.append(await self._row(wire, entry, one, held, first.get(entry)))
         return QueueStatus(
             transport="rabbitmq",
             address=client.address.shown,
@@ -113,24 +105,23 @@ class Overview:
         self,
         wire: Wire,
         entry: Entry,
-        waiting: int,
-        delayed: int,
+        sizes: _Sizes,
         holdings: Sequence[Holding],
-        dead: int,
+        first: _Place | None,
     ) -> GroupStatus:
         times = [one.oldest for one in holdings if one.oldest]
-        if waiting:
-            times += [one.published for one in await _newest(wire, entry, waiting, 1)]
-        if delayed:
+        if first:
+            times.append(first.published)
+        if sizes.delayed:
             times += [one.published for one in await _delayed(wire, entry, 1)]
         oldest = min(filter(None, times), default=None)
         return GroupStatus(
             group=entry.group,
             subject=entry.subject,
             kind=entry.kind,
-            waiting=waiting,
-            in_hand=delayed + sum(one.count for one in holdings),
-            dead=dead,
+            waiting=sizes.ready,
+            in_hand=sizes.delayed + sum(one.count for one in holdings),
+            dead=sizes.dead,
             oldest=datetime.fromtimestamp(oldest, UTC) if oldest else None,
         )
 
@@ -140,7 +131,7 @@ class Overview:
         async def find(wire: Wire) -> list[Held]:
             entry = (await registry.read(wire)).get(queue_of(group, subject))
             if entry is None:
-                return await _oldest(wire, subject, most)
+                return await _oldest(wire, most, lambda one: is_event(one, subject))
             return await self._unhandled(wire, entry, most)
 
         found = await self._client.with_wire(find)
@@ -152,34 +143,80 @@ class Overview:
         found = [held for one in holdings for held in one.held]
         if any(counts[delay_of(entry.queue, step)] for step in entry.delays):
             found += await _delayed(wire, entry, most)
-        if ready := counts[entry.queue]:
-            found += await _newest(wire, entry, ready, most)
+        if first := (await _first_waiting(wire, {entry: counts[entry.queue]})).get(entry):
+            found += await _oldest(wire, most, lambda one: _belongs(one, entry), first)
         return sorted(found, key=lambda one: one.published)
 
 
-async def _oldest(wire: Wire, subject: str, most: int) -> list[Held]:
-    """The first messages that a group would begin with."""
+class _Sizes(NamedTuple):
+    """How many messages a claim's queues have."""
+
+    ready: int
+    delayed: int
+    dead: int
+
+    @classmethod
+    def of(cls, entry: Entry, *counts: Mapping[str, int]) -> _Sizes:
+        """The most that some counts have found."""
+        return cls(
+            max(one[entry.queue] for one in counts),
+            max(sum(one[delay_of(entry.queue, step)] for step in entry.delays) for one in counts),
+            counts[-1][dead_of(entry.queue)] if entry.dead else 0,
+        )
+
+
+class _Place(NamedTuple):
+    """Where a message lies."""
+
+    stream: str
+    offset: int
+    #: Seconds of Unix time; 0 where it is not known.
+    published: float
+
+
+async def _first_waiting(wire: Wire, ready: Mapping[Entry, int]) -> dict[Entry, _Place]:
+    """Of the newest `ready` messages of each claim the first: what its queue holds, as it is in order."""
+    found: dict[Entry, _Place] = {}
+    left = {entry: count for entry, count in ready.items() if count}
+    for back in (*_LOOKS_BACK, 0):
+        if not left or 0 < back < min(left.values()):
+            continue
+        places = {entry: deque[_Place](maxlen=count) for entry, count in left.items()}
+        for stream in (UNCLAIMED, HISTORY):
+            async for part in streams.scan(wire, stream, -back):
+                _sort(part, stream, places)
+        for entry, one in places.items():
+            if one and (len(one) == left[entry] or not back):
+                found[entry] = one[0]
+                del left[entry]
+    return found
+
+
+def _sort(part: Sequence[Content], stream: str, places: Mapping[Entry, deque[_Place]]) -> None:
+    for one in part:
+        place = _Place(stream, streams.offset_of(one), members.published(one))
+        for entry, of_entry in places.items():
+            if _belongs(one, entry):
+                of_entry.append(place)
+
+
+async def _oldest(
+    wire: Wire, most: int, wanted: Callable[[Content], bool], first: _Place | None = None
+) -> list[Held]:
+    """The first messages that are wanted, from a place on, or those that a group would begin with."""
     found: list[Held] = []
+    begun = first is None
     for stream in (UNCLAIMED, HISTORY):
-        async with aclosing(streams.scan(wire, stream)) as parts:
+        begun = begun or (first is not None and stream == first.stream)
+        if not begun or len(found) >= most:
+            continue
+        start = first.offset if first is not None and stream == first.stream else 0
+        async with aclosing(streams.scan(wire, stream, start)) as parts:
             async for part in parts:
-                found += [_held(one) for one in part if is_event(one, subject)]
+                found += [_held(one) for one in part if wanted(one)]
                 if len(found) >= most:
                     break
     return found[:most]
-
-
-async def _newest(wire: Wire, entry: Entry, count: int, most: int) -> list[Held]:
-    """The oldest `most` of a claim's newest `count` messages: what its queue holds, as it is in order."""
-    found: deque[Held] = deque(maxlen=count)
-    for back in _LOOKS_BACK:
-        found.clear()
-        for stream in (UNCLAIMED, HISTORY):
-            async for part in streams.scan(wire, stream, back):
-                found.extend(_held(one) for one in part if _belongs(one, entry))
-        if len(found) == count:
-            break
-    return list(found)[:most]
 
 
 async def _delayed(wire: Wire, entry: Entry, most: int) -> list[Held]:

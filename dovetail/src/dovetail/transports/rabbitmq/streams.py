@@ -69,15 +69,16 @@ async def newest(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Conte
             return None
 
 
-async def scan(wire: Wire, stream: str, back: int | None = None) -> AsyncGenerator[list[Content]]:
-    """What is there, in order, to the present end: the last `back` messages, a few more, or all.
+async def scan(wire: Wire, stream: str, start: int = 0) -> AsyncGenerator[list[Content]]:
+    """What is there, in order, from an offset to the present end; a negative one counts from there.
 
     For who only looks: a node of a cluster may lag behind.
     """
     if (last := await newest(wire, stream)) is None:
         return
     end = offset_of(last)
-    start = "first" if back is None else max(0, end - back)
+    if start < 0:
+        start = max(0, end + 1 + start)
     async with _reading(wire, stream, start) as reader:
         offset = -1
         while offset < end or await reader.sent():
@@ -91,7 +92,7 @@ async def scan(wire: Wire, stream: str, back: int | None = None) -> AsyncGenerat
 async def size(wire: Wire, stream: str) -> tuple[int, int]:
     """The offset of the oldest message that is there, and how many there are."""
     end = 0
-    async for part in scan(wire, stream, back=0):
+    async for part in scan(wire, stream, -1):
         end = offset_of(part[-1]) + 1
     if not end:
         return 0, 0
