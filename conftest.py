@@ -122,3 +122,32 @@ async def new_rabbit_server() -> AsyncIterator[Callable[..., Awaitable[RabbitSer
     """`server = await new_rabbit_server(settings={…})`: the test's own, to be killed."""
     async for start in _factory(RabbitServer):
         yield start
+
+
+@pytest_asyncio.fixture
+async def nats_url(new_nats_server: Callable[..., Awaitable[NatsServer]]) -> str:
+    """The address of an empty queue on NATS, for one test."""
+    return (await new_nats_server()).url
+
+
+@pytest_asyncio.fixture
+async def redis_url(new_redis_server: Callable[..., Awaitable[RedisServer]]) -> str:
+    """The address of an empty queue on Redis, for one test."""
+    return (await new_redis_server()).url
+
+
+@pytest_asyncio.fixture
+async def rabbit_url(rabbit_server: RabbitServer) -> AsyncIterator[str]:
+    """The address of an empty queue on RabbitMQ, for one test: a vhost, since it starts slowly."""
+    vhost = dovetail.new_id()
+    await rabbit_server.control("add_vhost", vhost)
+    await rabbit_server.control("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+    yield f"{rabbit_server.url}/{vhost}"
+    await rabbit_server.control("delete_vhost", vhost)
+
+
+@pytest.fixture(params=["nats", "redis", "rabbit"])
+def queue_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty queue, on each of the three."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
