@@ -214,6 +214,27 @@ async def test_trimming_while_publishing_and_handling(queue: MessageQueue) -> No
 # A long history
 
 
+async def test_what_a_slow_handler_gives_back_keeps_its_place(queue: MessageQueue) -> None:
+    event, seen, go_on = numbered(), Seen[int](), asyncio.Event()
+    group = Group(fresh("group"))
+
+    @group.on(event)
+    async def take(message: Numbered) -> None:
+        seen.add(message.number)
+        await go_on.wait()
+
+    async def holds(count: int) -> bool:
+        [row] = [row for row in (await queue.status()).groups if row.group == group.name]
+        return row.in_hand == count
+
+    async with Worker(queue, [group]):
+        await queue.publish_many([event(number) for number in range(100)])
+        await until(partial(holds, 1), "the others are given back")
+        go_on.set()
+        await seen.has(100)
+    assert seen.items == list(range(100))
+
+
 async def test_a_pattern_gets_a_long_history_in_order(queue: MessageQueue) -> None:
     """Page by page, while more is published: in the order of all subjects together, and none twice."""
     top, seen, group = fresh_subject(), Seen[int](), Group(fresh("group"))

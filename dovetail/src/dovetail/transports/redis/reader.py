@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from hiredis import ReplyError
 
@@ -45,15 +47,33 @@ class Reader:
         self._streams = list(hands.held)
         #: What was given back by a member that stopped comes before what nobody had yet.
         self._queue_first = len(self._streams) > 1
+        self._read_under_way: asyncio.Future[Any] | None = None
+        self._may_read = asyncio.Event()
+        self._may_read.set()
         self._task = asyncio.create_task(self._run())
 
     async def interrupt(self, client: Client) -> None:
-        """End a read that waits, by word of the other connection."""
-        if self._connection.connected and client.connected:
+        """Return when a read that waits has ended, by word of the other connection."""
+        read = self._read_under_way
+        # The word may come there before the read does; then it is said again.
+        while read and not read.done() and self._connection.connected and client.connected:
             try:
                 await client.run("CLIENT", "UNBLOCK", self._connection.server.id)
             except DovetailError as error:
                 log.debug("the read ends by itself: %s", error)
+                return
+            await asyncio.wait([read], timeout=UNBLOCK_SECONDS)
+        await asyncio.sleep(0)  # what it gave is in our hands then
+
+    @contextmanager
+    def giving_back(self) -> Iterator[None]:
+        """Nothing is read meanwhile; what was given back is read before what nobody had yet."""
+        self._may_read.clear()
+        try:
+            yield
+        finally:
+            self._queue_first = len(self._streams) > 1
+            self._may_read.set()
 
     async def stop(self, client: Client) -> None:
         """Return when nothing comes any more."""
@@ -92,23 +112,16 @@ class Reader:
         while not ((room := hands.room()) or hands.stopped):
             hands.freed.clear()
             await hands.freed.wait()
+        await self._may_read.wait()
         if hands.stopped:
             return
         streams = self._streams[:1] if self._queue_first else self._streams
         wait = () if self._queue_first else ("BLOCK", int(BLOCK_SECONDS * 1000))
         # Redis counts for each stream on its own.
         count = max(1, room // len(streams))
-        reply = await wire.call(
-            "XREADGROUP",
-            "GROUP",
-            *self._member,
-            "COUNT",
-            count,
-            *wait,
-            "STREAMS",
-            *streams,
-            *(">" for _ in streams),
-        )
+        words = ("XREADGROUP", "GROUP", *self._member, "COUNT", count, *wait, "STREAMS", *streams)
+        self._read_under_way = wire.call(*words, *(">" for _ in streams))
+        reply = await self._read_under_way
         if isinstance(reply, ReplyError):
             self._connection.repair(wire, str(reply))
             await asyncio.sleep(RETRY_SECONDS)

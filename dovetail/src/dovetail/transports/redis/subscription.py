@@ -65,7 +65,8 @@ class RedisSubscription:
         if deliveries and not self._hands.stopped and self._hands.rest():
             # Or what we give back would come to us at once.
             await self._reader.interrupt(self._client)
-        await self._settling.release(cast(Sequence[RedisDelivery], deliveries))
+        with self._reader.giving_back():
+            await self._settling.release(cast(Sequence[RedisDelivery], deliveries))
 
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """As Subscription.bury."""
