@@ -90,13 +90,13 @@ class Worker:
         await _finish(closes, max(deadline, loop.time() + CLOSE_SECONDS))
 
     async def _start(self, group: Group, handler: Handler, gate: Gate) -> None:
-        log.info("%s listens on %s", group.name, handler.subject)
         transport, source = self._queue.transport, self._queue.options.source
         if handler.kind == "request":
             name = None if handler.every_member else group.name
             self._answering.append(
                 await transport.serve(handler.subject, name, answerer(group, handler, source))
             )
+            log.info("%s listens on %s", group.name, handler.subject)
             return
         options = group.options
         claim = Claim(
@@ -108,6 +108,7 @@ class Worker:
             prefetch=max(options.prefetch, 2 * handler.batch),
         )
         subscription = await transport.claim(claim)
+        log.info("%s listens on %s", group.name, handler.subject)
         self._subscriptions.append(subscription)
         for _ in range(options.concurrency):
             runner = Runner(self._queue, group, handler, subscription, gate)
