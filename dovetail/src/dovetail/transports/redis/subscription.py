@@ -62,7 +62,9 @@ class RedisSubscription:
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
-        if deliveries and not self._hands.stopped and self._hands.rest():
+        if not deliveries:
+            return
+        if not self._hands.stopped and self._hands.rest():
             # Or what we give back would come to us at once.
             await self._reader.interrupt(self._client)
         with self._reader.giving_back():
