@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -38,10 +39,12 @@ from dovetail.testing.conformance.names import (
     question,
 )
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
-from dovetail.testing.servers import RabbitServer
+from dovetail.testing.servers import Proxy, RabbitServer
 from dovetail.transports.rabbitmq.address import parse_address
+from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import NEEDED, Client
 from dovetail.transports.rabbitmq.layout import EVENTS, HISTORY, queue_of
+from dovetail.transports.rabbitmq.transport import RabbitTransport
 
 pytestmark = pytest.mark.faults
 
@@ -254,6 +257,28 @@ async def test_message_that_is_too_large_harms_no_other(server: RabbitServer) ->
         assert (error.limit, error.id, error.setting) == (MOST_BYTES, "large", "max_message_size")
         await all_handled(queue, group.name)
     assert set(numbers(seen.items)) == set(range(1, 101))
+
+
+async def test_cut_while_a_channel_is_opened_again(
+    server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too large closes the channel; the connection is lost before there is another."""
+    event, cuts = numbered(), iter(range(3))
+    async with Proxy(server) as proxy, connect(proxy.url) as queue:
+        publisher = cast(RabbitTransport, queue.transport)._publisher
+        provision = publisher._provision
+
+        async def cut_before(channel: Channel) -> None:
+            if next(cuts, None) is not None:
+                proxy.cut()
+            await provision(channel)
+
+        await queue.publish(event(1))
+        monkeypatch.setattr(publisher, "_provision", cut_before)
+        with pytest.raises(MessageTooLarge):
+            await queue.publish(event(0, "x" * MOST_BYTES))
+        await queue.publish(event(2))
+    assert next(cuts, None) is None, "it was not cut"
 
 
 class Attempts:

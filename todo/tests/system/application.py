@@ -19,6 +19,8 @@ from dovetail.embedded.ports import free_port
 #: Where the commands are that `make setup` makes.
 BIN = Path(sys.executable).parent
 START_SECONDS = 30.0
+#: QUEUE_TIMEOUT where a disk that is slow for a moment is not to refuse an item; below what the client waits.
+PATIENCE = "8"
 
 
 class Process:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from .application import Application, Process
+from .application import PATIENCE, Application, Process
 
 CLIENTS = 4
 #: Seconds that each client waits after an item, so that one save-handler can nearly keep up.
@@ -20,7 +20,7 @@ async def test_sigterm_under_load_loses_and_repeats_nothing(
     tmp_path: Path, queue_setting: dict[str, str]
 ) -> None:
     settings = {"SAVE_HANDLER__BATCH": "5", "SAVE_HANDLER__DELAY": "0.01"}
-    async with Application(tmp_path, **queue_setting, **settings) as app:
+    async with Application(tmp_path, QUEUE_TIMEOUT=PATIENCE, **queue_setting, **settings) as app:
         await app.up("--without", "save-handler")
         handlers = [await app.start("todo", "run", "save-handler")]
         await handlers[0].line("save-handler listens on events.todo.newitem")

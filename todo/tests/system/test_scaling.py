@@ -12,7 +12,7 @@ import asyncpg
 
 from dovetail.testing.servers import PostgresServer
 
-from .application import Application
+from .application import PATIENCE, Application
 
 ITEMS = 1_500
 HANDLERS = 3
@@ -26,8 +26,10 @@ async def test_save_handlers_share_the_work_with_one_connection_each(
 ) -> None:
     database = await (await new_postgres_server()).create_database("todo")
     # Small batches that take a moment: so there is work for all, however fast this machine is.
-    settings = {"SAVE_HANDLER__BATCH": "10", "SAVE_HANDLER__DELAY": "0.02"} | queue_setting
-    async with Application(tmp_path, DATABASE_URL=database, **settings) as app:
+    settings = {"SAVE_HANDLER__BATCH": "10", "SAVE_HANDLER__DELAY": "0.02"}
+    async with Application(
+        tmp_path, DATABASE_URL=database, QUEUE_TIMEOUT=PATIENCE, **queue_setting, **settings
+    ) as app:
         up = await app.up("--scale", f"save-handler={HANDLERS}")
         await up.line("save-handler listens on events.todo.newitem", count=HANDLERS)
         watch = _ConnectionWatch(database)
@@ -52,7 +54,8 @@ async def test_save_handlers_share_the_work_with_one_connection_each(
 
 async def _add(app: Application, numbers: Iterator[int]) -> None:
     for number in numbers:
-        assert (await app.add(f"item {number}")).status_code == 202
+        answer = await app.add(f"item {number}")
+        assert answer.status_code == 202, answer.text
 
 
 def _saved_by(lines: list[str]) -> Counter[str]:

@@ -111,7 +111,7 @@ class Client(Connection[Wire]):
                     except ConnectionLost as error:
                         why = f"the connection was lost ({error})"
                     except ChannelClosed as error:
-                        if not _passes(error):
+                        if not passes(error):
                             raise self.refused(error) from error
                         why = str(error)
                     await asyncio.sleep(RETRY_SECONDS)
@@ -193,6 +193,6 @@ class Client(Connection[Wire]):
         return NotNow(str(error)) if isinstance(error, QueueError) else error
 
 
-def _passes(error: ChannelClosed) -> bool:
+def passes(error: ChannelClosed) -> bool:
     """Whether it is worth trying again: a leader is just being elected, or somebody has it locked."""
     return error.code in _PASSING_CODES or any(words in error.text for words in _PASSING_WORDS)

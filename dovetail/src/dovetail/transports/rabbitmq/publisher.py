@@ -18,7 +18,7 @@ from dovetail.errors import (
     QueueUnavailable,
 )
 from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
-from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.client import RETRY_SECONDS, Client, passes
 from dovetail.transports.rabbitmq.frames import Properties
 from dovetail.transports.rabbitmq.layout import COMMANDS, EVENTS
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
@@ -96,9 +96,9 @@ class Publisher:
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
-                    channel = await self._ready()
                     batch = Batch(count, loop.create_future())
                     try:
+                        channel = await self._ready()
                         write(channel, batch)
                         written = True
                         await batch.done
@@ -106,7 +106,10 @@ class Publisher:
                         why = f"the connection was lost ({error})"
                         continue
                     except ChannelClosed as error:
-                        self._understand(error)
+                        if passes(error):
+                            await asyncio.sleep(RETRY_SECONDS)
+                        else:
+                            self._understand(error)
                         why = str(error)
                         continue
                     if not batch.refused:
