@@ -18,9 +18,10 @@ Todo = Callable[..., Awaitable[Command]]
 
 @pytest.fixture
 def settings() -> dict[str, str]:
-    """Settings for every command of the test, without TODO_: ports that are free."""
+    """Settings for every command of the test, without TODO_: ports that are free, and patience."""
     names = ("WEB_PORT", "API_PORT", "QUEUE_PORT", "QUEUE_MONITOR_PORT")
-    return {name: str(free_port()) for name in names}
+    # A disk that is slow for a moment is not to refuse an item.
+    return {name: str(free_port()) for name in names} | {"QUEUE_TIMEOUT": "8"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -46,7 +46,7 @@ def components(command: Command) -> list[str]:
 
 async def add(settings: dict[str, str], text: str) -> str:
     """POST /todo; the item's id."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=10) as client:
         url = f"http://127.0.0.1:{settings['API_PORT']}/todo"
         answer = await client.post(url, json={"item": text})
     assert answer.status_code == 202, answer.text
