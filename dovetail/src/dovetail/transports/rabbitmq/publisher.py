@@ -157,7 +157,7 @@ class Publisher:
         self._channel = channel
 
     def _understand(self, error: ChannelClosed) -> None:
-        """Return where another try may succeed, or finds out that it cannot."""
+        """Return where another try may succeed; else raise what the refusal means."""
         if found := _TOO_LARGE.search(error.text):
             self.limit = int(found[1])
         elif error.code != NOT_FOUND:
