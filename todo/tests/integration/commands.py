@@ -82,11 +82,12 @@ class Command:
         if self.process.returncode is None:
             self.process.terminate()
             try:
-                await asyncio.wait_for(asyncio.gather(*self._readers), 20)
+                await asyncio.wait_for(self.process.wait(), 20)
             except TimeoutError:
                 self.process.kill()
         await self.process.wait()
-        await asyncio.gather(*self._readers)
+        # Cancelled where the test waited for its end in vain.
+        await asyncio.gather(*self._readers, return_exceptions=True)
 
     async def _read(self, stream: asyncio.StreamReader, lists: list[list[str]]) -> None:
         rest = b""
@@ -115,6 +116,8 @@ async def start(*arguments: str, folder: Path, settings: Mapping[str, str]) -> C
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # These tests may run under nohup, the command does not.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     return Command(process)
 
