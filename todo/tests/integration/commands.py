@@ -58,7 +58,8 @@ class Command:
         """Wait for its end; the exit status."""
         try:
             async with asyncio.timeout(within):
-                await asyncio.gather(*self._readers)
+                # The readers go on where the time is over: `discard` waits for them.
+                await asyncio.shield(asyncio.gather(*self._readers))
                 return await self.process.wait()
         except TimeoutError:
             raise AssertionError(f"it did not end within {within:g} s:\n{self.text}") from None
@@ -86,8 +87,7 @@ class Command:
             except TimeoutError:
                 self.process.kill()
         await self.process.wait()
-        # Cancelled where the test waited for its end in vain.
-        await asyncio.gather(*self._readers, return_exceptions=True)
+        await asyncio.gather(*self._readers)
 
     async def _read(self, stream: asyncio.StreamReader, lists: list[list[str]]) -> None:
         rest = b""
