@@ -38,6 +38,9 @@ async def test_a_feature_is_added_to_the_running_system(
     await audit.said("AUDIT @ ", times=2)
     audits = [line for line in audit.lines if line.startswith("AUDIT @ ")]
     assert [line.rpartition(": ")[2] for line in audits] == ["before it was there", "after"]
+    # Messages are handled, and pages answered, before every component says who is there.
+    await up.said("presence listens", times=3)
+    await audit.said("presence listens")
     async with connect(url) as queue:
         found = await queue.gather(WhoIsThere(), timeout=2, most=4)
     assert {one.component for one in found} == {"web", "api", "save-handler", "audit-handler"}
