@@ -147,10 +147,14 @@ async def run(
 async def _first(*waits: Awaitable[object]) -> None:
     """Wait for the first; the others are cancelled. Raises what the first raised."""
     tasks = [asyncio.ensure_future(one) for one in waits]
-    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    done: list[asyncio.Task[object]] = []
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done = [task for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
 

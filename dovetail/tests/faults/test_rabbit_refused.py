@@ -341,6 +341,9 @@ async def test_server_without_room(
         await server.control(*begins.split())
         try:
             await until(attempts.refused, "the publisher is told")
+            tasks = len(asyncio.all_tasks())
+            await asyncio.gather(*(attempts.refused() for _ in range(20)))
+            assert len(asyncio.all_tasks()) <= tasks
             go_on.set()
             handled = numbers(await seen.has(100))
         finally:

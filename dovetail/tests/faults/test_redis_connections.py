@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from dovetail import QueueUnavailable, Worker, connect
 from dovetail.embedded.ports import free_port
+from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
-from dovetail.testing.conformance.names import Numbered, numbered, numbers
+from dovetail.testing.conformance.names import Numbered, numbered, numbers, question
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RedisServer
-from dovetail.transports.redis import client
+from dovetail.transports.redis import client, live
 
 from .redis_cli import redis_cli
 from .test_connections import (
@@ -70,6 +73,24 @@ async def test_unconfirmed_message_published_again_is_one(
         async with Worker(queue, [group := recording(event, seen)]):
             await all_handled(queue, group.name)
     assert numbers(seen.items) == [0, 1]
+
+
+async def test_serving_for_long_leaves_no_tasks(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members say again and again that they are there."""
+    monkeypatch.setattr(live, "SERVING_SECONDS", 0.001)
+    answered, script = Seen[str](), client.Client.script
+
+    async def counted(self: client.Client, name: str, *arguments: Any, **options: Any) -> Any:
+        answered.add(name)
+        return await script(self, name, *arguments, **options)
+
+    monkeypatch.setattr(client.Client, "script", counted)
+    async with connect(redis_server.url) as queue, Worker(queue, [answering(question())]):
+        tasks = len(asyncio.all_tasks())
+        await answered.has(50)
+        assert len(asyncio.all_tasks()) <= tasks + 5
 
 
 async def test_publishing_is_refused_in_time(proxy: Proxy) -> None:

@@ -30,6 +30,7 @@ from dovetail.testing.conformance.gathering import Gathering
 from dovetail.testing.conformance.giving_up import GivingUp
 from dovetail.testing.conformance.killing import Killing
 from dovetail.testing.conformance.leases import Leases
+from dovetail.testing.conformance.leaving import Leaving
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
 from dovetail.testing.conformance.outages import Outages
@@ -63,6 +64,7 @@ class TransportConformance(
     Carrying,
     Filling,
     Draining,
+    Leaving,
     Looking,
     Killing,
     Restarting,

@@ -143,12 +143,8 @@ class Publisher:
         over = asyncio.Event()
         wire.on_alarm.append(over.set)
         try:
-            await asyncio.wait(
-                [asyncio.ensure_future(over.wait()), lost := asyncio.ensure_future(wire.lost())],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await over.wait()
         finally:
-            lost.cancel()
             wire.on_alarm.remove(over.set)
 
     async def _connected(self, wire: Wire) -> None:

@@ -70,7 +70,7 @@ class Wire(asyncio.Protocol):
         self.alarm = ""
         #: Those on this connection who want the same lock of the server, which sees but one of them.
         self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: Called whenever `alarm` changes.
+        #: Called whenever `alarm` changes, and at the end of the connection, which ends it too.
         self.on_alarm: list[Callable[[], None]] = []
 
     # Protocol callbacks
@@ -89,6 +89,7 @@ class Wire(asyncio.Protocol):
             self._beating.cancel()
         self._writable.set()
         self._ended.set()
+        self._alarmed("")
         for channel in list(self._channels.values()):
             channel.lost(self._why)
         self._channels.clear()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 
 from dovetail.answering import failure_answer
@@ -162,7 +162,8 @@ class Live:
         """Who lost the connection is forgotten when somebody asks; a flushed server forgets everybody."""
         while True:
             again.clear()
-            await asyncio.wait([asyncio.ensure_future(again.wait())], timeout=SERVING_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(again.wait(), SERVING_SECONDS)
             try:
                 await self._client.script("serve", *member, 1)
             except DovetailError as error:
