@@ -73,10 +73,13 @@ class Process:
 
     async def wait(self, within: float = START_SECONDS) -> int:
         """Its exit code."""
-        async with asyncio.timeout(within):
-            code = await self._process.wait()
-            await self._reader
-        return code
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._reader)
+                return await self._process.wait()
+        except TimeoutError as error:
+            self._process.kill()
+            raise AssertionError(f"it did not end in {within:g} s:\n{self.output}") from error
 
     async def stop(
         self, sign: signal.Signals = signal.SIGTERM, within: float = START_SECONDS
