@@ -15,7 +15,7 @@ import asyncpg
 from benchmarks.contender import stored
 from benchmarks.contest import ContenderFailed
 from benchmarks.process import ROOT, last_line
-from benchmarks.servers import free_port
+from dovetail.embedded.ports import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0

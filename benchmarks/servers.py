@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,9 +32,3 @@ async def queue_server(*, fsync: bool = False) -> AsyncIterator[NatsServer]:
 def database_server() -> PostgresServer:
     """A PostgreSQL server that writes every commit to the disk, as Debian's does."""
     return PostgresServer(fsync=True)
-
-
-def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -7,6 +7,7 @@ import errno
 import os
 import random
 import socket
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -18,29 +19,43 @@ from dovetail.errors import ConfigurationError
 _PORTS = range(15_000, 32_000)
 _given: set[int] = set()
 
+#: How many of the last ports other processes are kept from; each takes a file descriptor.
+_KEPT = 200
+_kept: deque[int] = deque()
+
 #: How long a server on this machine has for its greeting.
 _GREETING_SECONDS = 1.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on at this moment, another one at each call.
+    """A port that nothing listens on at this moment, another one at each call, also in another process.
 
     Raises OSError where the host is not this machine's, or every port is taken.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
-        if port not in _given and _is_free(host, port):
+        if port not in _given and _keep(host, port):
             _given.add(port)
             return port
     raise OSError(errno.EADDRINUSE, "every port is taken")
 
 
-def _is_free(host: str, port: int) -> bool:
+def _keep(host: str, port: int) -> bool:
+    """Whether the port was free; others leave it alone from now on.
+
+    A server may take seconds until it listens. Until then the UDP port of the same number says that the
+    port is given: the system lets one process have it, and takes it back when the process ends.
+    """
     try:
         _listen(host, port).close()
+        with socket.socket(_family(host), socket.SOCK_DGRAM) as mark:
+            mark.bind((host, port))
+            _kept.append(mark.detach())
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         return False
+    if len(_kept) > _KEPT:
+        os.close(_kept.popleft())
     return True
 
 
@@ -60,8 +75,11 @@ def check_free(host: str, port: int, setting: str) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    return socket.create_server((host, port), family=_family(host))
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 async def greeting(host: str, port: int) -> dict[str, Any] | None:

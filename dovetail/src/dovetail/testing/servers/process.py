@@ -177,7 +177,7 @@ class Server(ABC):
         try:
             await self.start()
         except BaseException:
-            self._remove_folder()
+            await self._leave()
             raise
         return self
 
@@ -188,10 +188,11 @@ class Server(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.resume()  # a frozen one would not hear
-        await self.stop()
-        self._remove_folder()
+        await self._leave()
 
-    def _remove_folder(self) -> None:
+    async def _leave(self) -> None:
+        """Nothing stays, also of one that did not start."""
+        await self.stop()
         if self._folder_is_ours:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.folder)

@@ -200,8 +200,8 @@ class RabbitServer(Server):
         """It has written that it is up since it was started."""
         return b"Server startup complete" in self.log.read_bytes()[self._logged :]
 
-    async def __aexit__(self, *error: object) -> None:
-        await super().__aexit__(*error)  # type: ignore[arg-type]
+    async def _leave(self) -> None:
+        await super()._leave()
         self.mapper.stop()
 
 
