@@ -59,6 +59,15 @@ def failure_answer(
 async def _call(group: Group, handler: Handler, envelope: Envelope[Any]) -> Any:
     arguments = [envelope.data]
     if handler.wants_context:
-        arguments.append(Context(envelope.id, handler.subject, group.name, 1, envelope.traceparent))
+        arguments.append(
+            Context(
+                id=envelope.id,
+                subject=handler.subject,
+                group=group.name,
+                attempt=1,
+                traceparent=envelope.traceparent,
+                source=envelope.source,
+            )
+        )
     async with asyncio.timeout(group.options.timeout):
         return await handler.function(*arguments)

@@ -107,7 +107,7 @@ class Codec(Generic[Data]):
                 envelope = self._envelope.decode(body)
                 if envelope.data_base64 is not None:
                     envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
-        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        except Exception as error:  # a __post_init__ raises anything, deep nesting RecursionError
             raise DecodeError(f"not the message expected: {error}") from error
         if envelope.data is msgspec.UNSET and envelope.failure is None:
             raise DecodeError("not the message expected: the event has no data")
@@ -142,7 +142,7 @@ def _open(body: bytes, headers: Mapping[str, str] | None) -> Envelope[Any] | Non
         envelope = _any_data.decode(body)
         if envelope.data_base64 is not None:
             envelope.data = base64.b64decode(envelope.data_base64)
-    except (msgspec.MsgspecError, ValueError, TypeError):
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return None
     return envelope
 

@@ -67,7 +67,7 @@ class QueueUnavailable(QueueError):
 
 
 class QueueFull(QueueError):
-    """The queue's store has no room left. Nothing was accepted."""
+    """The queue's store has no room left. Nothing was accepted, or a part of what was published together."""
 
 
 class MessageTooLarge(QueueError):

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from dovetail.errors import NobodyListening
+from dovetail.errors import DovetailError, NobodyListening
 
 Answer = TypeVar("Answer")
 
@@ -18,7 +18,7 @@ class Gathered(Generic[Answer]):
     """What `gather` brought in. Iterates over the answers."""
 
     answers: list[Answer]
-    #: What handlers said that raised instead of answering.
+    #: What handlers said that raised instead of answering, and what is wrong with other answers.
     failures: list[str]
     #: "timeout": the time was over; "most": as many as were asked for; "stall": no more came for a
     #: while; "nobody": nobody was there.
@@ -32,7 +32,9 @@ class Gathered(Generic[Answer]):
 
 
 async def collect(
-    source: AsyncGenerator[tuple[Answer, str | None]], stall: float | None, most: int | None
+    source: AsyncGenerator[tuple[Answer, DovetailError | None]],
+    stall: float | None,
+    most: int | None,
 ) -> Gathered[Answer]:
     """Everything from the source until it ends, stalls, or has given `most`."""
     answers: list[Answer] = []
@@ -56,5 +58,5 @@ async def collect(
             if failure is None:
                 answers.append(answer)
             else:
-                failures.append(failure)
+                failures.append(str(failure))
     return done("most")

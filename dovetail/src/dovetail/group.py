@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from dovetail.errors import ConfigurationError
+from dovetail.identifiers import unique_key
 from dovetail.message import Command, Event, Message, Request, subject_of
 from dovetail.retry import Backoff
 from dovetail.subjects import check_name, check_pattern
@@ -20,7 +21,8 @@ Kind = Literal["event", "command", "request"]
 class Context:
     """What a handler may ask about the message: annotate its second parameter with `Context`.
 
-    A batch handler asks for `list[Context]`. `attempt` is 1 at first.
+    A batch handler asks for `list[Context]`. `attempt` is 1 at first. `id` and `source` are those of
+    CloudEvents: two sources may use the same id, unless it is a UUID.
     """
 
     id: str
@@ -28,6 +30,12 @@ class Context:
     group: str
     attempt: int
     traceparent: str | None = None
+    source: str = ""
+
+    @property
+    def key(self) -> str:
+        """What no other message has: the id, with its source unless it is a UUID."""
+        return unique_key(self.id, self.source)
 
 
 @dataclass(frozen=True)

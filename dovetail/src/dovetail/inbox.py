@@ -70,11 +70,11 @@ class Inbox:
             return (await self.first_time(connection, [contexts]))[0]
         self._check(connection)
         # In one order everywhere: two transactions that share ids must not wait for each other.
-        keys = sorted({(context.group, context.id) for context in contexts})
+        keys = sorted({(context.group, context.key) for context in contexts})
         new = await self._record(connection, keys) if keys else set()
         answers = []
         for context in contexts:
-            key = (context.group, context.id)
+            key = (context.group, context.key)
             answers.append(key in new)
             new.discard(key)
         return answers

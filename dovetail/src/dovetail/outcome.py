@@ -38,7 +38,7 @@ def caused(
 ) -> list[Outgoing]:
     """What a handler returned for one message, encoded under ids that are always the same for it.
 
-    `cause` is the message's id, or what stands for it; `origin` is the group's name and the source.
+    `cause` is the message's unique key; `origin` is the group's name and the source.
     """
     if result is None:
         return []
@@ -129,12 +129,16 @@ class Failures:
 
 
 def failure_of(error: BaseException) -> Exception:
-    """What a handler failed with. Raised again is only that this task itself was cancelled."""
-    if isinstance(error, Exception):
-        return error
+    """What a handler failed with. Raises CancelledError where this task itself was cancelled.
+
+    Then whatever the handler made of it, as drivers do that turn it into an error of their own, is no
+    failure of the handler.
+    """
     task = asyncio.current_task()
     if task is None or task.cancelling():
-        raise error
+        raise asyncio.CancelledError from error
+    if isinstance(error, Exception):
+        return error
     failure = RuntimeError("the handler waited for something that was cancelled")
     failure.__cause__ = error
     return failure

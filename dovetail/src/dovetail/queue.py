@@ -10,7 +10,13 @@ from typing import Any, Literal, Self, TypeVar
 from dovetail.dead_letters import DeadLetters
 from dovetail.delivery import Outgoing
 from dovetail.envelope import Codec, Received, encode
-from dovetail.errors import HandlerFailed, NoAnswer
+from dovetail.errors import (
+    ConfigurationError,
+    DecodeError,
+    DovetailError,
+    HandlerFailed,
+    NoAnswer,
+)
 from dovetail.gather import Gathered, collect
 from dovetail.identifiers import new_id
 from dovetail.message import Command, Event, Request, answer_type, subject_of
@@ -84,9 +90,19 @@ class MessageQueue:
             await self.transport.broadcast(subject, body)
         return message_id
 
-    async def publish_many(self, events: Sequence[Event]) -> list[str]:
-        """Publish events together; returns their ids once the queue has all of them."""
-        outgoing = [self._outgoing("event", event) for event in events]
+    async def publish_many(
+        self, events: Sequence[Event], *, ids: Sequence[str] | None = None
+    ) -> list[str]:
+        """Publish events together; returns their ids once the queue has all of them.
+
+        After QueueUnavailable or QueueFull it may have some of them. Where that matters give them `ids`,
+        one for each: then it is harmless to publish all of them again.
+        """
+        if ids is None:
+            ids = [new_id() for _ in events]
+        elif len(ids) != len(events):
+            raise ConfigurationError(f"{len(ids)} ids for {len(events)} events; give one for each")
+        outgoing = [self._outgoing("event", *one) for one in zip(events, ids, strict=True)]
         await self.transport.publish(outgoing, self.options.timeout)
         return [one.id for one in outgoing]
 
@@ -113,12 +129,13 @@ class MessageQueue:
     async def request(self, request: Request[Answer], *, timeout: float = 1.0) -> Answer:
         """Ask, and return the first answer.
 
-        Raises NobodyListening, NoAnswer after `timeout` seconds, HandlerFailed where the handler raised.
+        Raises NobodyListening, NoAnswer after `timeout` seconds, HandlerFailed where the handler raised,
+        DecodeError where the answer is not of the type that the request names.
         """
         async with aclosing(self._ask(request, timeout)) as answers:
             async for answer, failure in answers:
                 if failure is not None:
-                    raise HandlerFailed(failure)
+                    raise failure
                 return answer
         raise NoAnswer(f"no answer to {subject_of(request)!r} within {timeout:g} s")
 
@@ -175,8 +192,8 @@ class MessageQueue:
 
     async def _ask(
         self, request: Request[Answer], timeout: float
-    ) -> AsyncGenerator[tuple[Answer, str | None]]:
-        """Answers as they come, each with None or with what the handler said when it raised."""
+    ) -> AsyncGenerator[tuple[Answer, DovetailError | None]]:
+        """Answers as they come, each with None or with why it is none."""
         subject = subject_of(request)
         kind = type(request)
         codec = self._codecs.get(kind)
@@ -185,5 +202,10 @@ class MessageQueue:
         body = encode(request, id=new_id(), source=self.options.source, type=subject)
         async with self.transport.request(subject, body, timeout) as answers:
             async for answer in answers:
-                envelope = codec.decode(answer)
-                yield envelope.data, envelope.failure  # type: ignore[misc]
+                try:
+                    envelope = codec.decode(answer)
+                except DecodeError as error:
+                    yield None, error  # type: ignore[misc]
+                    continue
+                said = envelope.failure
+                yield envelope.data, None if said is None else HandlerFailed(said)  # type: ignore[misc]

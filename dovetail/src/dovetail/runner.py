@@ -12,6 +12,7 @@ from dovetail.envelope import SPEC_VERSION, Codec, Envelope, received
 from dovetail.errors import DovetailError, NotReady, QueueFull, QueueUnavailable
 from dovetail.gate import Gate, Stopping
 from dovetail.group import Context, Group, Handler
+from dovetail.identifiers import unique_key
 from dovetail.outcome import LOST_LIMIT, Failures, WorkerLost, caused, failure_of
 from dovetail.portion import SETTLE_SECONDS, Handled, Portion
 from dovetail.queue import MessageQueue
@@ -146,16 +147,19 @@ class Runner:
             await self._settle(handled)
 
     async def _call_when_ready(self, in_hand: list[_InHand]) -> Any:
+        waited = False
         while True:
             try:
                 result = await self._call(in_hand)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
                 failure = failure_of(error)
             else:
-                self._gate.worked()
+                if waited:
+                    self._gate.worked()
                 return result
             if not self._not_ready(failure):
                 raise failure
+            waited = True
             await self._gate.failed(failure)
 
     def _aligned(self, in_hand: list[_InHand], result: Any) -> list[Handled]:
@@ -198,11 +202,13 @@ class Runner:
             group=self._group.name,
             attempt=delivery.attempt,
             traceparent=envelope.traceparent,
+            source=envelope.source,
         )
 
     def _caused(self, result: Any, delivery: Delivery, envelope: Envelope[Any]) -> list[Outgoing]:
         origin = (self._group.name, self._queue.options.source)
-        return caused(result, envelope, envelope.id or delivery.key, self._handler, origin)
+        cause = unique_key(envelope.id or delivery.key, envelope.source)
+        return caused(result, envelope, cause, self._handler, origin)
 
     def _not_ready(self, error: Exception) -> bool:
         return isinstance(error, NotReady) or self._group.options.is_not_ready(error)
@@ -211,18 +217,35 @@ class Runner:
         """Publish what was caused, wait until the queue has it, and only then ack. Empties the list."""
         settling = handled[:]
         handled.clear()
-        outgoing = [one for _, caused in settling for one in caused]
-        while outgoing:
+        if outgoing := [one for _, caused in settling for one in caused]:
             try:
-                await self._queue.transport.publish(outgoing, self._queue.options.timeout)
-                self._gate.worked()
-                break
-            except (QueueUnavailable, QueueFull) as error:
-                await self._gate.failed(error)
+                await self._publish(outgoing)
             except DovetailError as error:
                 await self._settle_apart(settling, error)
                 return
         self._subscription.ack([delivery for delivery, _ in settling])
+
+    async def _publish(self, outgoing: list[Outgoing]) -> None:
+        """Return when the queue has all of them, however long it cannot take them."""
+        try:
+            await self._queue.transport.publish(outgoing, self._queue.options.timeout)
+        except (QueueUnavailable, QueueFull) as error:
+            await self._publish_again(outgoing, error)
+
+    async def _publish_again(self, outgoing: list[Outgoing], failure: Exception) -> None:
+        """Each by itself: the queue, which remembers ids for a time only, gets none that it has taken."""
+        transport, timeout = self._queue.transport, self._queue.options.timeout
+        while outgoing:
+            await self._gate.failed(failure)
+            results = await asyncio.gather(
+                *(transport.publish((one,), timeout) for one in outgoing), return_exceptions=True
+            )
+            outgoing = [one for one, result in zip(outgoing, results, strict=True) if result]
+            for result in filter(None, results):
+                if not isinstance(result, (QueueUnavailable, QueueFull)):
+                    raise result
+                failure = result
+        self._gate.worked()
 
     async def _settle_apart(self, settling: list[Handled], error: DovetailError) -> None:
         """Something that was caused cannot be published, now or ever: find out whose fault it is."""

@@ -150,6 +150,19 @@ async def test_show_what_is_no_event(server: NatsServer, queue: MessageQueue, cl
     await until_taken(clerk, "mended")
 
 
+async def test_show_what_is_nested_too_deep(
+    server: NatsServer, queue: MessageQueue, clerk: Clerk
+) -> None:
+    nested = b'{"bad": %s}' % (b"[" * 5000 + b"]" * 5000)
+    await dovetail("publish", server.url, "events.item.a", "--durable", "--file", "-", stdin=nested)
+    await until_dead(queue, 1)
+    (letter,) = await queue.dead_letters.list()
+
+    shown = await dovetail("dead", "show", server.url, letter.id)
+    assert (shown.status, shown.err) == (0, "")
+    assert nested.decode()[:500] in shown.out.replace("\\", "")
+
+
 async def test_replay_to_the_group_that_failed(
     server: NatsServer, queue: MessageQueue, clerk: Clerk
 ) -> None:

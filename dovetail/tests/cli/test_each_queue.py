@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from dovetail import connect
+from dovetail.testing.conformance.waiting import until
+
 from .support import Program, dovetail, running
 
 
@@ -69,12 +72,18 @@ async def test_asked_and_commanded(queue_url: str, clerks: Program) -> None:
     assert "no group" in done.err
 
 
+async def _dead(queue_url: str, count: int) -> bool:
+    async with connect(queue_url) as queue:
+        return (await queue.status()).dead_letters == count
+
+
 async def test_dead_letters(queue_url: str, clerks: Program) -> None:
     for number in (1, 2):
         await dovetail(
             "publish", queue_url, "events.item", f'{{"text": "bad {number}"}}', "--durable"
         )
         await clerks.note("goes to the dead letters")
+        await until(lambda: _dead(queue_url, number), "the letter is there")  # noqa: B023 - awaited
     listed = await dovetail("dead", "list", queue_url, "--json")
     letters = [json.loads(line) for line in listed.lines]
     assert [one["data"]["text"] for one in letters] == ["bad 2", "bad 1"]

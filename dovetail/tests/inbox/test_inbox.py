@@ -35,6 +35,15 @@ async def test_the_second_time_is_not_the_first(engine: AsyncEngine, inbox: Inbo
             assert await inbox.first_time(connection, context("a")) is expected
 
 
+async def test_same_id_of_two_sources_is_two_messages(engine: AsyncEngine, inbox: Inbox) -> None:
+    contexts = [
+        Context("7", "events.item", "save-handler", 1, source=source) for source in ("shop", "bank")
+    ]
+    async with engine.begin() as connection:
+        assert await inbox.first_time(connection, contexts) == [True, True]
+        assert await inbox.first_time(connection, contexts) == [False, False]
+
+
 async def test_every_group_has_its_own_first_time(engine: AsyncEngine, inbox: Inbox) -> None:
     async with engine.begin() as connection:
         assert await inbox.first_time(connection, context("a", "one"))

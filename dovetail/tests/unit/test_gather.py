@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from dovetail.errors import NobodyListening
+from dovetail.errors import DovetailError, HandlerFailed, NobodyListening
 from dovetail.gather import collect
 
-Answers = AsyncGenerator[tuple[int, str | None]]
+Answers = AsyncGenerator[tuple[int, DovetailError | None]]
 
 
 async def some(*answers: int) -> Answers:
@@ -32,7 +32,7 @@ async def nobody() -> Answers:
 
 async def failing() -> Answers:
     yield 1, None
-    yield 0, "ValueError: no"
+    yield 0, HandlerFailed("ValueError: no")
     yield 2, None
 
 

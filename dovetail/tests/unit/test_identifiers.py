@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dovetail import new_id
-from dovetail.identifiers import derived_id
+from dovetail.identifiers import derived_id, unique_key
 
 
 def test_layout() -> None:
@@ -58,3 +58,10 @@ def test_derived_id_depends_on_all_three_and_nothing_else(
         derived_id(cause, handler, index + 1),
     }
     assert len(others | {made}) == 4
+
+
+def test_what_no_other_message_has() -> None:
+    made = new_id()
+    assert unique_key(made, "shop") == unique_key(made, "bank") == made
+    assert unique_key("7", "shop") != unique_key("7", "bank")
+    assert unique_key("7", "") == "7"

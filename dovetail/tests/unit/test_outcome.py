@@ -101,3 +101,18 @@ async def test_cancelled_by_itself_or_by_us() -> None:
         await task
     error = ValueError("as it is")
     assert failure_of(error) is error
+
+
+async def test_cancelled_by_us_is_no_failure_whatever_the_handler_makes_of_it() -> None:
+    async def wait() -> Exception:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return failure_of(OSError("the connection was closed"))
+        raise AssertionError("not reached")
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import msgspec
-
 from dovetail.envelope import Codec, encode
-from dovetail.errors import DecodeError
+from dovetail.errors import DecodeError, HandlerFailed
 from dovetail.identifiers import new_id
 from dovetail.queue import MessageQueue
 from dovetail.subjects import check_subject
@@ -18,8 +16,8 @@ _codec: Codec[Any] = Codec(Any)
 
 async def ask(
     queue: MessageQueue, subject: str, data: Any, timeout: float
-) -> AsyncGenerator[tuple[Any, str | None]]:
-    """Answers as they come, each with None or with what the handler said when it raised.
+) -> AsyncGenerator[tuple[Any, HandlerFailed | None]]:
+    """Answers as they come, each with None or with why it is none.
 
     What other programs answer without an envelope is text, or bytes where it is none.
     """
@@ -29,7 +27,7 @@ async def ask(
             yield _opened(answer)
 
 
-def _opened(answer: bytes) -> tuple[Any, str | None]:
+def _opened(answer: bytes) -> tuple[Any, HandlerFailed | None]:
     try:
         envelope = _codec.decode(answer)
     except DecodeError:
@@ -37,4 +35,6 @@ def _opened(answer: bytes) -> tuple[Any, str | None]:
             return answer.decode(), None
         except UnicodeDecodeError:
             return answer, None
-    return None if envelope.data is msgspec.UNSET else envelope.data, envelope.failure
+    if envelope.failure is not None:
+        return None, HandlerFailed(envelope.failure)
+    return envelope.data, None

@@ -50,7 +50,7 @@ def json_or_text(raw: bytes) -> Any:
         return {}
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _text(raw, error)
     return msgspec.Raw(raw.strip())
 

@@ -16,7 +16,7 @@ from dovetail.cli.endings import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, count, line, note, one_line, shown
 from dovetail.cli.progress import PATIENCE, said_if_slow
-from dovetail.errors import NobodyListening
+from dovetail.errors import HandlerFailed, NobodyListening
 from dovetail.gather import Gathered, collect
 
 _seconds = click.FloatRange(0, min_open=True)
@@ -96,8 +96,8 @@ async def _gather(what: Gathering) -> Gathered[Any]:
 
 
 async def _printed(
-    answers: AsyncGenerator[tuple[Any, str | None]],
-) -> AsyncGenerator[tuple[Any, str | None]]:
+    answers: AsyncGenerator[tuple[Any, HandlerFailed | None]],
+) -> AsyncGenerator[tuple[Any, HandlerFailed | None]]:
     """The same, each printed as it passes."""
     number = 0
     async with aclosing(answers):
@@ -106,5 +106,5 @@ async def _printed(
                 number += 1
                 line(f"{number:>5}  {shown(answer)}")
             else:
-                note(f"failed: {one_line(failure)}")
+                note(f"failed: {one_line(str(failure))}")
             yield answer, failure

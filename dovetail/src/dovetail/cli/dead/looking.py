@@ -136,7 +136,7 @@ def _describe(letter: DeadLetter) -> None:
 def _body(letter: DeadLetter) -> str:
     try:
         return pretty(msgspec.json.decode(letter.body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return pretty(letter.body)
 
 

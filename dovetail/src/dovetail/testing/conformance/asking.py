@@ -9,6 +9,7 @@ import pytest
 
 from dovetail import (
     Context,
+    DecodeError,
     Group,
     HandlerFailed,
     MessageQueue,
@@ -19,7 +20,7 @@ from dovetail import (
     connect,
 )
 from dovetail.testing.conformance.base import Conformance
-from dovetail.testing.conformance.names import Question, fresh, question
+from dovetail.testing.conformance.names import NESTED, Question, fresh, question
 from dovetail.testing.conformance.waiting import Seen
 
 
@@ -32,6 +33,17 @@ def answering(kind: type[Question], asked: Seen[int] | None = None) -> Group:
         if asked is not None:
             asked.add(request.number)
         return f"answer {request.number}"
+
+    return group
+
+
+def answering_otherwise(kind: type[Question]) -> Group:
+    """A group whose answer is not of the type that the request names."""
+    group = Group(fresh("group"))
+
+    @group.on(kind)
+    async def answer(request: Question) -> int:
+        return request.number
 
     return group
 
@@ -125,10 +137,16 @@ class Asking(Conformance):
     async def test_bytes_that_are_no_request(self, queue: MessageQueue) -> None:
         kind = question()
         async with Worker(queue, [answering(kind)]):
-            for body in (b"", b"junk", b"\xff"):
+            for body in (b"", b"junk", b"\xff", NESTED):
                 async with queue.transport.request(kind.__subject__, body, 10) as answers:
                     assert b"DecodeError" in await anext(answers)
             assert await queue.request(kind(1)) == "answer 1"
+
+    async def test_answer_of_another_type(self, queue: MessageQueue) -> None:
+        kind = question()
+        async with Worker(queue, [answering_otherwise(kind)]):
+            with pytest.raises(DecodeError, match="Expected `str`, got `int`"):
+                await queue.request(kind())
 
     async def test_request_too_large(self, queue: MessageQueue) -> None:
         kind = question()

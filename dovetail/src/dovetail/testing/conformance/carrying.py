@@ -7,7 +7,14 @@ import pytest
 from dovetail import Group, MessageQueue, MessageTooLarge, Received, Worker
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.listening import listening
-from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
+from dovetail.testing.conformance.names import (
+    NESTED,
+    Numbered,
+    fresh,
+    fresh_subject,
+    numbered,
+    numbers,
+)
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 TEXTS = {
@@ -25,6 +32,7 @@ BODIES = {
     "empty": b"",
     "every byte": bytes(range(256)),
     "CRLF": b"\r\n\r\n",
+    "nested": NESTED,
     "1 MiB": bytes(range(256)) * 4096,
 }
 
@@ -48,10 +56,10 @@ class Carrying(Conformance):
         async def take(message: Received) -> None:
             seen.add(message)
 
-        async with Worker(queue, [group]):
+        async with listening(queue, subject) as heard, Worker(queue, [group]):
             await queue.publish_raw(subject, body)
-            [message] = await seen.has(1)
-        assert (message.body, message.data, message.id) == (body, body, None)
+            for message in (*await seen.has(1), *await heard.has(1)):
+                assert (message.body, message.data, message.id) == (body, body, None)
 
     async def test_too_large(self, queue: MessageQueue) -> None:
         event, seen, most = numbered(), Seen[Numbered](), self.features.largest_body

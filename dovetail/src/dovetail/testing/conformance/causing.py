@@ -52,6 +52,25 @@ class Causing(Conformance):
         assert handled.items == [event_id, event_id]
         assert [one.data["number"] for one in waiting] == [1, 2]
 
+    async def test_same_id_of_two_sources_causes_twice(self, queue: MessageQueue) -> None:
+        event, effect, seen = numbered(), numbered(), Seen[Context]()
+        group = Group(fresh("group"))
+
+        @group.on(event)
+        async def cause(message: Numbered, context: Context) -> Numbered:
+            seen.add(context)
+            return effect(message.number)
+
+        async with Worker(queue, [group]):
+            for number, source in enumerate(("shop", "bank")):
+                body = encode(event(number), id="7", source=source, type=event.__subject__)
+                await queue.publish_raw(event.__subject__, body)
+            await all_handled(queue, group.name)
+        waiting = await queue.waiting(effect, fresh("group"))
+        assert [one.data["number"] for one in waiting] == [0, 1]
+        assert [(one.id, one.source) for one in seen.items] == [("7", "shop"), ("7", "bank")]
+        assert len({one.key for one in seen.items}) == 2
+
     async def test_ids_differ_between_groups(self, queue: MessageQueue) -> None:
         event, effect = numbered(), numbered()
         groups = [Group(fresh("group")) for _ in range(2)]

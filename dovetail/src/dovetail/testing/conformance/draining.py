@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dovetail import Context, Group, MessageQueue, QueueUnavailable, Worker, connect
+from dovetail import Backoff, Context, Group, MessageQueue, QueueUnavailable, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
 from dovetail.testing.conformance.sizes import size
@@ -120,6 +120,30 @@ class Draining(Conformance):
         async with Worker(queue, [group]):
             await all_handled(queue, group.name)
         assert sorted(calls.items) == [(0, 1), (0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]
+
+    async def test_handler_that_makes_an_error_of_its_cancellation(
+        self, queue: MessageQueue
+    ) -> None:
+        event, started, attempts = numbered(), asyncio.Event(), Seen[int]()
+        group = Group(fresh("group"), lease=LEASE_SECONDS, retry=Backoff(tries=1))
+
+        @group.on(event)
+        async def hang_once(message: Numbered, context: Context) -> None:
+            attempts.add(context.attempt)
+            if not started.is_set():
+                started.set()
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    raise OSError("the connection was closed") from None
+
+        async with Worker(queue, [group], drain=2.5):
+            await queue.publish(event())
+            await started.wait()
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert attempts.items == [1, 1]
+        assert not await queue.dead_letters.list(group=group.name)
 
     async def test_paused_group_stops_at_once(self, queue: MessageQueue) -> None:
         event, calls = numbered(), Seen[Numbered]()

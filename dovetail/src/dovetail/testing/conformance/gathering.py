@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from dovetail import Group, MessageQueue, Worker, connect
+from dovetail.testing.conformance.asking import answering_otherwise
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Question, fresh, question
 
@@ -75,6 +76,19 @@ class Gathering(Conformance):
             gathered = await queue.gather(kind(1), timeout=0.5)
         assert gathered.answers == ["0 says 1"]
         assert gathered.failures == ["LookupError: no such thing"]
+
+    async def test_answer_of_another_type_does_not_hide_the_others(
+        self, queue: MessageQueue, address: str
+    ) -> None:
+        kind = question()
+        async with (
+            _members(address, [(kind, fresh("group"), True)]),
+            Worker(queue, [answering_otherwise(kind)]),
+        ):
+            gathered = await queue.gather(kind(1), timeout=0.5)
+        [failure] = gathered.failures
+        assert gathered.answers == ["0 says 1"]
+        assert "Expected `str`, got `int`" in failure
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from dovetail import Backoff, Context, Group, MessageQueue, Reject, Worker
 from dovetail.testing.conformance.base import Conformance, adding_to
-from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, order
+from dovetail.testing.conformance.names import NESTED, Numbered, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 #: Bytes that are no event with a number, and what the reason says of them.
@@ -36,6 +36,7 @@ UNDECODABLE = [
         "'9.0' is not supported",
         id="another version",
     ),
+    pytest.param(NESTED.replace(b'"text"', b'"more"'), "recursion", id="nested too deep"),
 ]
 
 

@@ -22,6 +22,12 @@ def fresh_subject(first: str = "events") -> str:
     return f"{first}.{fresh('test')}"
 
 
+#: JSON of an event that is nested deeper than any parser goes.
+NESTED = b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"number":1,"text":%s}}' % (
+    b"[" * 5000 + b"]" * 5000
+)
+
+
 class Numbered(Event, frozen=True):
     """An event that a test can tell from the others."""
 

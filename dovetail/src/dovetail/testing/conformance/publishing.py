@@ -7,8 +7,11 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from dovetail import Context, Group, MessageQueue, Received, Worker, connect
+import pytest
+
+from dovetail import ConfigurationError, Context, Group, MessageQueue, Received, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
+from dovetail.testing.conformance.listening import data
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
 from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import Seen, all_handled
@@ -38,7 +41,10 @@ class Publishing(Conformance):
         ids = [await queue.publish(one) for one in events]
         async with Worker(queue, [group]):
             await all_handled(queue, group.name)
-        contexts = [Context(one, event.__subject__, group.name, attempt=1) for one in ids]
+        contexts = [
+            Context(one, event.__subject__, group.name, attempt=1, source="conformance")
+            for one in ids
+        ]
         assert seen.items == list(zip(events, contexts, strict=True))
 
     async def test_published_time_and_source_travel_along(self, queue: MessageQueue) -> None:
@@ -160,6 +166,18 @@ class Publishing(Conformance):
             await asyncio.gather(*(queue.publish(event(2), id=second) for _ in range(5)))
             await all_handled(queue, group.name)
         assert numbers(seen.items) == [1, 2]
+
+    async def test_many_with_ids_are_published_again_without_harm(
+        self, queue: MessageQueue
+    ) -> None:
+        self.need("deduplicates")
+        event, ids = numbered(), [fresh("id") for _ in range(3)]
+        for _ in range(2):
+            assert await queue.publish_many([event(one) for one in range(3)], ids=ids) == ids
+        with pytest.raises(ConfigurationError, match="3 ids for 1 events"):
+            await queue.publish_many([event()], ids=ids)
+        waiting = await queue.waiting(event, fresh("group"))
+        assert data(waiting) == [0, 1, 2]
 
     @size(messages=TOGETHER)
     async def test_many_together_keep_their_order(self, queue: MessageQueue) -> None:

@@ -102,12 +102,12 @@ class Backlog:
             times.append(self._delayed[0].at)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
-    def settle(self, sequence: int, member: int) -> Held | None:
-        """Take it out of this member's hands; None where it is not there (any more)."""
-        held = self.held.get(sequence)
-        if held is None or held.member != member:
-            return None
-        return self.held.pop(sequence)
+    def settle(self, held: Held) -> bool:
+        """Take it out of its member's hands; False where it is not there any more, whoever has it now."""
+        if self.held.get(held.message.sequence) is not held:
+            return False
+        del self.held[held.message.sequence]
+        return True
 
     def renew(self, member: int) -> None:
         """Every lease of this member begins anew."""

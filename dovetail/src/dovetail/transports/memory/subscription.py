@@ -17,14 +17,14 @@ _members = count(1)
 class MemoryDelivery(Delivery):
     """Known by its sequence."""
 
-    __slots__ = ("sequence",)
+    __slots__ = ("held",)
 
-    sequence: int
+    held: Held
 
     @property
     def key(self) -> str:
         """The sequence in the store."""
-        return str(self.sequence)
+        return str(self.held.message.sequence)
 
 
 class MemorySubscription:
@@ -92,7 +92,8 @@ class MemorySubscription:
 
     def _take_back(self, delivery: Delivery) -> Held | None:
         self._backlog.arrived.set()  # there is room again
-        return self._backlog.settle(cast(MemoryDelivery, delivery).sequence, self._member)
+        held = cast(MemoryDelivery, delivery).held
+        return held if self._backlog.settle(held) else None
 
     async def _keep(self) -> None:
         while True:
@@ -105,5 +106,5 @@ def _delivery(held: Held) -> MemoryDelivery:
     delivery = MemoryDelivery(
         message.subject, message.body, message.headers, held.attempt, held.lost
     )
-    delivery.sequence = message.sequence
+    delivery.held = held
     return delivery
