@@ -139,7 +139,11 @@ class Live:
 
         member = subject, group or "", channel
         await self._pubsub.subscribe("smessage", channel, asked)
-        await self._client.script("serve", *member, 1)
+        try:
+            await self._client.script("serve", *member, 1)
+        except BaseException:
+            self._pubsub.forget("smessage", channel, asked)
+            raise
         again = asyncio.Event()
         self._pubsub.on_connected.append(again_set := lambda _: again.set())
         registering = asyncio.create_task(self._register(again, *member))

@@ -32,22 +32,35 @@ class PubSub:
         self._client.on_connected.append(self._subscribe_again)
         self.on_connected = self._client.on_connected
         self._callbacks: dict[tuple[bytes, bytes], list[OnMessage]] = {}
+        self._wire: Wire | None = None
 
     async def subscribe(self, kind: str, channel: str, callback: OnMessage) -> None:
         """Call back for each message; returns when nothing is missed any more."""
         self._client.start()
         self._callbacks.setdefault((kind.encode(), channel.encode()), []).append(callback)
-        await self._tell(_VERBS[kind][0], channel)
+        try:
+            await self._tell(_VERBS[kind][0], channel)
+        except BaseException:
+            self.forget(kind, channel, callback)
+            raise
 
     async def unsubscribe(self, kind: str, channel: str, callback: OnMessage) -> None:
         """End it; returns when what was sent before has been called back for."""
-        key = kind.encode(), channel.encode()
-        callbacks = self._callbacks[key]
+        callbacks = self._callbacks[kind.encode(), channel.encode()]
         if len(callbacks) == 1 and self._client.connected:
             await self._tell(_VERBS[kind][1], channel)
+        self.forget(kind, channel, callback)
+
+    def forget(self, kind: str, channel: str, callback: OnMessage) -> None:
+        """End it at once, whether the server can be told or not."""
+        key = kind.encode(), channel.encode()
+        callbacks = self._callbacks[key]
         callbacks.remove(callback)
-        if not callbacks:
-            del self._callbacks[key]
+        if callbacks:
+            return
+        del self._callbacks[key]
+        if self._wire is not None:
+            self._wire.tell(_VERBS[kind][1], channel)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -71,6 +84,7 @@ class PubSub:
             raise self._client.unavailable() from error
 
     def _subscribe_again(self, wire: Wire) -> None:
+        self._wire = wire
         for kind, channel in self._callbacks:
             wire.tell(_VERBS[kind.decode()][0], channel)
 
