@@ -1,7 +1,7 @@
 -- ARGV: stream, group, claimed, for how many milliseconds nobody said a word about what is delivered again, how
 -- many at most, whose it was (empty: anybody's), and ids that are left where they are.
 -- Gives how many went to the group's queue. What was delivered before ended without a word.
-local stream, group, claimed, silent, most, whose = unpack(ARGV)
+local stream, group, claimed, silent, most, whose = unpack(ARGV, 1, 6)
 local queue = queue_of(group, claimed)
 local query = {'XPENDING', stream, group, 'IDLE', silent, '-', '+', most + #ARGV - 6}
 if whose ~= '' then query[#query + 1] = whose end

@@ -1,5 +1,6 @@
--- ARGV: stream, group, consumer, ids that it holds. Those that went to another member are left there.
-local stream, group, consumer = unpack(ARGV)
+-- ARGV: stream, group, consumer, ids that it holds, more of them than Lua can unpack. Those that went to another
+-- member are left there.
+local stream, group, consumer = unpack(ARGV, 1, 3)
 local pending = redis.pcall('XPENDING', stream, group, '-', '+', 2 * #ARGV + 1000, consumer)
 if pending.err then return end
 local mine = {}

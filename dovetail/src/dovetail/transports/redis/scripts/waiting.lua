@@ -34,4 +34,5 @@ else
   found = history(matching, '-', most)
 end
 table.sort(found, function(one, other) return id_before(one[1], other[1]) end)
-return {unpack(found, 1, math.min(most, #found))}
+for i = #found, most + 1, -1 do found[i] = nil end
+return found
