@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -21,7 +22,9 @@ from dovetail.testing.conformance.names import (
 )
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
+from dovetail.transports.redis import hands
 from dovetail.transports.redis.layout import events_of, queue_of
+from dovetail.transports.redis.transport import RedisTransport
 
 from .redis_cli import redis_cli
 from .test_connections import _answers
@@ -47,6 +50,52 @@ async def test_fields_that_are_no_message(queue: MessageQueue, redis_server: Red
     assert numbers(seen.items) == [1]
     letters = await queue.dead_letters.list(group=group.name)
     assert [letter.headers for letter in letters] == [{"a": "1", "b": "2"}, {"temperature": "21"}]
+
+
+async def test_fields_of_ours_that_others_wrote(queue: MessageQueue) -> None:
+    """Waiting, read by a member that died with them, or read by us: dead letters in the end."""
+    odd = [
+        (b"attempt", b"x"),
+        (b"lost", b"-"),
+        (b"key", b"1"),
+        (b"subject", b"\xff"),
+        (b"\xff", b""),
+    ]
+    event, seen = numbered(), Seen[Numbered]()
+    group = recording(event, seen, lease=1)
+    async with Worker(queue, [group]):
+        pass
+    assert isinstance(queue.transport, RedisTransport)
+    run = queue.transport._client.run
+    streams = [queue_of(group.name, event.__subject__), events_of(event.__subject__)]
+    for name, value in odd:
+        for stream in streams:
+            await run("XADD", stream, "*", b"dovetail-" + name, value, "body", "{}")
+    await run("XREADGROUP", "GROUP", group.name, "dead", "COUNT", 2, "STREAMS", *streams, ">", ">")
+    assert len(await queue.waiting(event, group.name)) == 2 * len(odd)
+    rows = (await queue.status()).groups
+    assert [row.in_hand for row in rows if row.group == group.name] == [4]
+    async with Worker(queue, [group]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+    assert numbers(seen.items) == [1]
+    letters = await queue.dead_letters.list(group=group.name)
+    assert [letter.body for letter in letters] == [b"{}"] * 2 * len(odd)
+
+
+async def test_what_ends_the_reading_is_told(
+    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("nobody foresaw it")
+
+    monkeypatch.setattr(hands.Hands, "put", fail)
+    event, seen = numbered(), Seen[Numbered]()
+    async with Worker(queue, [recording(event, seen)]) as worker:
+        await queue.publish(event(1))
+        with pytest.raises(RuntimeError, match="nobody foresaw it"):
+            async with asyncio.timeout(10):
+                await worker.wait()
 
 
 @pytest.mark.parametrize("command", ["FLUSHALL", "SCRIPT"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from dovetail.delivery import Delivery
 
+_ID = re.compile(rb"\d+-\d+")
+_NUMBER = re.compile(rb"\d{1,9}")
 #: Names and values by turns, as they are on the stream.
 Fields = list[bytes]
 
@@ -36,7 +39,7 @@ def content_of(fields: Fields) -> tuple[bytes, dict[str, str] | None, dict[str, 
         if name == b"body":
             body = value
         elif name.startswith(b"dovetail-"):
-            ours[name[9:].decode()] = value
+            ours[name[9:].decode(errors="replace")] = value
         else:
             headers[name.decode(errors="replace")] = value.decode(errors="replace")
     return body, headers or None, ours
@@ -53,12 +56,19 @@ def delivery_of(stream: str, id: bytes, fields: Fields, claimed: str) -> RedisDe
             ours.get("subject", claimed.encode()).decode(errors="replace"),
             body,
             headers,
-            int(ours.get("attempt", 1)),
-            int(ours.get("lost", 0)),
+            _number(ours, "attempt", 1),
+            _number(ours, "lost", 0),
         )
-        delivery.key_or_none = ours.get("key")
+        key = ours.get("key", b"")
+        delivery.key_or_none = key if _ID.fullmatch(key) else None
     delivery.stream, delivery.id = stream, id
     return delivery
+
+
+def _number(ours: Mapping[str, bytes], name: str, otherwise: int) -> int:
+    """Others may write anything there."""
+    value = ours.get(name, b"")
+    return int(value) if _NUMBER.fullmatch(value) else otherwise
 
 
 def fields_of(body: bytes, headers: Mapping[str, str] | None, subject: str) -> list[str | bytes]:

@@ -26,6 +26,7 @@ class Hands:
         #: Set when there may be room for more.
         self.freed = asyncio.Event()
         self.stopped = False
+        self._failure: BaseException | None = None
         #: Handlers that wait for a message.
         self._idle = 0
         #: The handlers are busy for so long that we read nothing more until they ask.
@@ -58,6 +59,8 @@ class Hands:
         self._idle += 1
         try:
             while not waiting and not self.stopped:
+                if self._failure is not None:
+                    raise self._failure
                 self._arrived.clear()
                 await self._arrived.wait()
         finally:
@@ -97,6 +100,11 @@ class Hands:
         self.stopped = True
         self._arrived.set()
         self.freed.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing comes any more: whoever waits for messages is told why."""
+        self._failure = error
+        self._arrived.set()
 
     def unfetched(self) -> list[RedisDelivery]:
         """Hand back all that nobody has taken."""

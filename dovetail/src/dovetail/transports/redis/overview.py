@@ -68,4 +68,4 @@ def _row(
 def _received(claimed: str, id: bytes, fields: Any, subject: bytes | None = None) -> Received:
     body, headers, ours = content_of(fields)
     name = subject or ours.get("subject") or claimed.encode()
-    return received(name.decode(), body, headers)
+    return received(name.decode(errors="replace"), body, headers)

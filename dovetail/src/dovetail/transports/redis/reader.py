@@ -51,6 +51,7 @@ class Reader:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._ended)
 
     async def interrupt(self, client: Client) -> None:
         """Return when a read that waits has ended, by word of the other connection."""
@@ -82,6 +83,11 @@ class Reader:
             await asyncio.wait([self._task], timeout=UNBLOCK_SECONDS)
         self._task.cancel()
         await asyncio.wait([self._task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What nobody foresaw is for whoever waits for messages."""
+        if not task.cancelled() and (error := task.exception()):
+            self._hands.fail(error)
 
     async def _run(self) -> None:
         while not self._hands.stopped:

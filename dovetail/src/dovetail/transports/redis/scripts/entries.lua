@@ -20,7 +20,10 @@ local function field_of(fields, name)
 end
 
 -- The id under which a message was first stored: it stays when the message moves.
-local function key_of(entry) return field_of(entry[2], 'dovetail-key') or entry[1] end
+local function key_of(entry)
+  local key = field_of(entry[2], 'dovetail-key')
+  return key and id_parts(key) and key or entry[1] -- others may write anything there
+end
 
 -- The fields of an entry that moves to the group's queue, with other values of ours among them.
 local function moved(entry, attempt, lost)

@@ -14,7 +14,7 @@ for _, one in ipairs(pending) do
     count = count + 1
     local entry = take_out(stream, queue, group, one[1])
     if entry then
-      local lost = (field_of(entry[2], 'dovetail-lost') or 0) + one[4]
+      local lost = (tonumber(field_of(entry[2], 'dovetail-lost') or 0) or 0) + one[4]
       call('XADD', queue, '*', unpack(moved(entry, field_of(entry[2], 'dovetail-attempt') or 1, lost)))
     end
   end
