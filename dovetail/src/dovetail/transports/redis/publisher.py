@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dovetail.delivery import Outgoing
 from dovetail.errors import (
-    DovetailError,
+    ConfigurationError,
     MessageTooLarge,
     NoGroup,
     QueueError,
@@ -24,8 +24,8 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_AT_ONCE = 256
 MOST_BYTES_AT_ONCE = 1024 * 1024
 
-#: What one caller wants stored in one step, who is told, and until when.
-_Wanted = tuple[Sequence[Outgoing], asyncio.Future[None], float]
+#: What one caller wants stored in one step, the same as the script takes it, who is told, and until when.
+_Wanted = tuple[Sequence[Outgoing], list[Argument], asyncio.Future[None], float]
 
 
 def check_size(size: int, id: str | None = None) -> None:
@@ -58,10 +58,11 @@ class Publisher:
 
     def _put(self, messages: Sequence[Outgoing], deadline: float) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
+        words = _words(messages)
         if not self._wanted:
             loop.call_soon(self._flush)
         future: asyncio.Future[None] = loop.create_future()
-        self._wanted.append((messages, future, deadline))
+        self._wanted.append((messages, words, future, deadline))
         self._bytes += sum(len(one.body) for one in messages)
         if len(self._wanted) >= MOST_AT_ONCE or self._bytes >= MOST_BYTES_AT_ONCE:
             self._flush()
@@ -76,17 +77,16 @@ class Publisher:
 
     async def _send(self, wanted: list[_Wanted]) -> None:
         arguments: list[Argument] = [self._limit]
-        for messages, _, _ in wanted:
-            for one in messages:
-                arguments += (one.kind, one.subject, one.id, one.body)
-        deadline = min(deadline for _, _, deadline in wanted)
+        for _, words, _, _ in wanted:
+            arguments += words
+        deadline = min(deadline for *_, deadline in wanted)
         try:
             results = iter(await self._client.script("publish", *arguments, deadline=deadline))
-        except DovetailError as error:
-            for messages, future, _ in wanted:
+        except Exception as error:  # noqa: BLE001 - or they would wait for ever
+            for messages, _, future, _ in wanted:
                 _settle(future, _for(messages[0], error))
             return
-        for messages, future, _ in wanted:
+        for messages, _, future, _ in wanted:
             refused = [self._refusal(one, next(results)) for one in messages]
             _settle(future, next(filter(None, refused), None))
 
@@ -113,6 +113,19 @@ def _portions(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield portion
 
 
+def _words(messages: Sequence[Outgoing]) -> list[Argument]:
+    """Where it fails, it fails for one caller: those of the same turn have done nothing wrong."""
+    words: list[Argument] = []
+    try:
+        for one in messages:
+            words += (one.kind, one.subject.encode(), one.id.encode(), bytes(one.body))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ConfigurationError(
+            f"a message has an id of valid characters and a body of bytes: {error}"
+        ) from error
+    return words
+
+
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
     if future.done():  # whoever wanted it has given up
         return
@@ -122,7 +135,7 @@ def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
         future.set_exception(error)
 
 
-def _for(message: Outgoing, error: DovetailError) -> DovetailError:
+def _for(message: Outgoing, error: Exception) -> Exception:
     """The error as the one who published this message is to see it."""
     if isinstance(error, QueueUnavailable):
         text = f"{error}; publishing again under the same id is harmless"
