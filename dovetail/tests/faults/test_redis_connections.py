@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from dovetail import QueueUnavailable, Worker, connect
+from dovetail import Group, QueueUnavailable, Worker, connect
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
-from dovetail.testing.conformance.names import Numbered, numbered, numbers, question
+from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RedisServer
 from dovetail.transports.redis import client, live
@@ -113,6 +113,27 @@ async def test_server_is_down(new_redis_server: NewServer) -> None:
         for durable in (True, False):
             with pytest.raises(QueueUnavailable, match="cannot be reached"):
                 await queue.publish(event(1), durable=durable)
+
+
+async def test_acks_end_with_the_worker_that_drained_in_vain(new_redis_server: NewServer) -> None:
+    event, server = numbered(), await new_redis_server()
+    group = Group(fresh("group"))
+
+    @group.on(event)
+    async def handle(message: Numbered) -> None:
+        await server.kill()
+
+    async def acking() -> bool:
+        return any("Acks" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    async def idle() -> bool:
+        return not await acking()
+
+    async with connect(server.url) as queue:
+        async with Worker(queue, [group], drain=0):
+            await queue.publish(event(1))
+            await until(acking, "the message is acked")
+        await until(idle, "nobody acks any more", within=5)
 
 
 async def test_the_master_is_found_among_several_hosts(

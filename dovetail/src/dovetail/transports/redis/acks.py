@@ -40,9 +40,11 @@ class Acks:
         """Return when the server has all of them, or the time is over."""
         if self._task is None:
             return
-        _, late = await asyncio.wait([self._task], timeout=timeout)
+        try:
+            _, late = await asyncio.wait([self._task], timeout=timeout)
+        finally:
+            self._task.cancel()  # also where whoever waits is told to stop: it would try for ever
         if late:
-            self._task.cancel()
             await asyncio.wait(late)
             log.warning("%d handled messages come again: acking failed", len(self.unsent()))
 
