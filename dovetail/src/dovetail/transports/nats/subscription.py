@@ -107,7 +107,8 @@ class NatsSubscription:
         """As Subscription.ack."""
         held, acks = self._held, []
         for delivery in cast(Sequence[NatsDelivery], deliveries):
-            if held.pop(delivery.sequence, None) is not None:
+            if held.get(delivery.sequence) is delivery:
+                del held[delivery.sequence]
                 self._held_bytes -= len(delivery.body)
                 acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
         self._client.write(b"".join(acks))
@@ -116,9 +117,10 @@ class NatsSubscription:
     async def retry(self, delivery: Delivery, pause: float) -> None:
         """As Subscription.retry."""
         mine = cast(NatsDelivery, delivery)
-        # The note comes first: after a crash between the two the message returns when its lease ends.
-        await self._note(mine, Count(mine.count.failed + 1, mine.count.released))
-        self._settle(mine, b'-NAK {"delay": %d}' % int(pause * layout.SECOND))
+        if self._holds(mine):
+            # The note comes first: after a crash between the two the message returns when its lease ends.
+            await self._note(mine, Count(mine.count.failed + 1, mine.count.released))
+            self._settle(mine, b'-NAK {"delay": %d}' % int(pause * layout.SECOND))
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
@@ -231,10 +233,12 @@ class NatsSubscription:
         # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…, or two more words before the stream.
         deliveries, sequence = words[4:6] if len(words) == 9 else words[6:8]
         held = self._held.get(sequence)
-        if held is not None and stored_at(held.reply) == stored_at(reply):
-            # Its lease ended while we hold it: the later delivery is the one to be acked.
-            held.reply = reply
-            return
+        if held is not None:
+            if stored_at(held.reply) == stored_at(reply):
+                # Its lease ended while we hold it: the later delivery is the one to be acked.
+                held.reply = reply
+                return
+            self._let_go(held)  # its stream was made anew
         if subject.startswith(_REPLAYED):
             if not subject.startswith(self._replays):  # another group's, which `>` matches, too
                 self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
@@ -287,7 +291,7 @@ class NatsSubscription:
     # Settling
 
     async def _release(self, delivery: NatsDelivery) -> None:
-        if delivery.sequence not in self._held:
+        if not self._holds(delivery):
             return
         try:
             await self._note(delivery, Count(delivery.count.failed, delivery.count.released + 1))
@@ -310,10 +314,15 @@ class NatsSubscription:
 
     def _let_go(self, delivery: NatsDelivery) -> bool:
         """Renew its lease no more; False where it was settled before."""
-        if self._held.pop(delivery.sequence, None) is None:
+        if not self._holds(delivery):
             return False
+        del self._held[delivery.sequence]
         self._held_bytes -= len(delivery.body)
         return True
+
+    def _holds(self, delivery: NatsDelivery) -> bool:
+        """Whether it is not settled. What came again after that is another delivery, which others handle."""
+        return self._held.get(delivery.sequence) is delivery
 
     # Keeping
 
