@@ -62,6 +62,24 @@ class Settling(Conformance):
         assert sorted(_numbers(again)) == [2, 3]
         assert {one.attempt for one in again} == {1}
 
+    async def test_what_was_released_and_came_again_is_settled_by_its_new_delivery_only(
+        self, queue: MessageQueue
+    ) -> None:
+        subject, group = await _published(queue, 1), fresh("group")
+        async with _member(queue, subject, group) as member:
+            [old] = await _fetch(member, 10)
+            await member.release([old])
+            [new] = await _fetch(member, 10)
+            attempt = new.attempt  # which retry may change
+            member.ack([old])
+            await member.release([old])
+            await member.retry(old, 0)
+            await member.retry(new, 0.05)
+            [last] = await _fetch(member, 10)
+            assert (attempt, last.attempt) == (1, 2)
+            member.ack([last])
+            await all_handled(queue, group)
+
     async def test_key_stays_the_same(self, queue: MessageQueue) -> None:
         subject, group = await _published(queue, 1), fresh("group")
         async with _member(queue, subject, group) as member:
