@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 
-from dovetail import MessageQueue, QueueError, QueueUnavailable, Worker, connect
+from dovetail import MessageQueue, NobodyListening, QueueError, QueueUnavailable, Worker, connect
+from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
+from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import fresh_subject, question
 from dovetail.testing.conformance.waiting import until
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis import pubsub
+from dovetail.transports.redis import client, pubsub
 from dovetail.transports.redis.transport import RedisTransport
 
 from .redis_cli import redis_cli
+from .test_connections import _answers
 
 NewServer = Callable[..., Awaitable[RedisServer]]
 pytestmark = pytest.mark.faults
@@ -91,3 +95,66 @@ async def test_server_that_does_not_take_whoever_answers(
 
 async def _subscribes(queue: MessageQueue) -> bool:
     return bool(pubsub_of(queue)._callbacks)
+
+
+# A server that is not the right one for a while
+
+
+async def test_requests_survive_a_fail_over(
+    new_redis_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was made a replica keeps its connections, and does not say a word."""
+    monkeypatch.setattr(client, "PING_SECONDS", 0.2)
+    first, second, kind = await new_redis_server(), await new_redis_server(), question()
+    url = f"{first.url},127.0.0.1:{second.port}"
+    await redis_cli(second, "REPLICAOF", first.host, str(first.port))
+    async with (
+        connect(url) as queue,
+        connect(url) as asking,
+        Worker(queue, [answering(kind)]),
+    ):
+        assert await asking.request(kind(1)) == "answer 1"
+        await until(lambda: _follows(second), "the replica has caught up")
+        await redis_cli(second, "REPLICAOF", "NO", "ONE")
+        await redis_cli(first, "REPLICAOF", second.host, str(second.port))
+        await until(lambda: _answers(asking, kind(2)), "requests are answered again")
+
+
+async def test_requests_survive_that_their_slot_goes_and_comes(
+    new_redis_server: NewServer,
+) -> None:
+    """Whoever asks for the first time meanwhile is refused a channel for the answers, and tries again."""
+    settings = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
+    server, kind = await new_redis_server(settings=settings), question()
+    await redis_cli(server, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    await until(lambda: _serves(server), "it has noticed that it has all slots")
+    slot = await redis_cli(server, "CLUSTER", "KEYSLOT", "{dovetail}")
+    async with (
+        connect(server.url) as queue,
+        connect(server.url) as asking,
+        listening(asking, fresh_subject()),
+        Worker(queue, [answering(kind)]),
+    ):
+        await redis_cli(server, "CLUSTER", "DELSLOTS", slot)
+        answer = asyncio.create_task(asking.request(kind(1), timeout=20))
+        await until(lambda: _refused(server), "the channel is refused")
+        await redis_cli(server, "CLUSTER", "ADDSLOTS", slot)
+        with suppress(NobodyListening):  # who answers may be later than who asks
+            await answer
+        await until(lambda: _answers(asking, kind(2)), "requests are answered again")
+
+
+async def _follows(server: RedisServer) -> bool:
+    return "master_link_status:up" in await redis_cli(server, "INFO", "replication")
+
+
+async def _serves(server: RedisServer) -> bool:
+    return "cluster_state:ok" in await redis_cli(server, "CLUSTER", "INFO")
+
+
+async def _refused(server: RedisServer) -> bool:
+    statistics = await redis_cli(server, "INFO", "commandstats")
+    return any(
+        line.startswith("cmdstat_ssubscribe") and "rejected_calls=0" not in line
+        for line in statistics.splitlines()
+    )

@@ -166,14 +166,18 @@ class Client(Connection[Wire]):
                 async with asyncio.timeout(PING_SECONDS):
                     return await wire.lost()
             except TimeoutError:
-                await _ping(wire)
+                await _look_at(wire)
 
 
-async def _ping(wire: Wire) -> None:
+async def _look_at(wire: Wire) -> None:
+    """End the connection where there is no answer, or it is of a replica, as a master may be made."""
     try:
         async with asyncio.timeout(PING_SECONDS):
-            await wire.call("PING")
+            hello = await wire.call("HELLO")
     except TimeoutError:
         wire.abort("no answer")
     except ConnectionLost:
         return
+    else:
+        if isinstance(hello, dict) and hello[b"role"] != b"master":
+            wire.abort("it is a replica now")

@@ -10,7 +10,7 @@ from hiredis import ReplyError
 
 from dovetail.options import QueueOptions
 from dovetail.transports.redis.address import Address
-from dovetail.transports.redis.client import COMMAND_SECONDS, Client
+from dovetail.transports.redis.client import COMMAND_SECONDS, RETRY_SECONDS, Client
 from dovetail.transports.redis.wire import ConnectionLost, Wire
 
 #: Takes channel and payload.
@@ -32,6 +32,8 @@ class PubSub:
         self._client.on_connected.append(self._subscribe_again)
         self.on_connected = self._client.on_connected
         self._callbacks: dict[tuple[bytes, bytes], list[OnMessage]] = {}
+        #: What the server was told, and has not said that it has done.
+        self._unconfirmed: set[tuple[bytes, bytes]] = set()
         self._wire: Wire | None = None
 
     async def subscribe(self, kind: str, channel: str, callback: OnMessage) -> None:
@@ -46,9 +48,8 @@ class PubSub:
 
     async def unsubscribe(self, kind: str, channel: str, callback: OnMessage) -> None:
         """End it; returns when what was sent before has been called back for."""
-        callbacks = self._callbacks[kind.encode(), channel.encode()]
-        if len(callbacks) == 1 and self._client.connected:
-            await self._tell(_VERBS[kind][1], channel)
+        if self._client.connected:
+            await self._client.run("PING", repeat=False)
         self.forget(kind, channel, callback)
 
     def forget(self, kind: str, channel: str, callback: OnMessage) -> None:
@@ -67,21 +68,26 @@ class PubSub:
         await self._client.close()
 
     async def _tell(self, verb: str, channel: str) -> None:
-        """The reply to a ping comes after the subscription was made, or after the error that it met."""
+        """The reply to a ping comes after the server has done it, or said why it does not do it now."""
+        told, why = (verb.lower().encode(), channel.encode()), ""
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 while True:
                     wire = await self._client.ready()
+                    self._unconfirmed.add(told)
                     wire.tell(verb, channel)
                     try:
                         reply = await wire.call("PING")
                     except ConnectionLost:
                         continue
+                    if told not in self._unconfirmed:
+                        return
                     if isinstance(reply, ReplyError):
-                        self._client.repair(wire, str(reply))
-                    return
+                        why = str(reply)
+                        self._client.repair(wire, why)
+                    await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
-            raise self._client.unavailable() from error
+            raise self._client.unavailable(why) from error
 
     def _subscribe_again(self, wire: Wire) -> None:
         self._wire = wire
@@ -89,6 +95,12 @@ class PubSub:
             wire.tell(_VERBS[kind.decode()][0], channel)
 
     def _pushed(self, message: list[Any]) -> None:
-        kind = message[0]
-        for callback in self._callbacks.get((kind, message[1]), ()):
-            callback(message[-2], message[-1])
+        kind, channel = message[0], message[1]
+        if callbacks := self._callbacks.get((kind, channel)):
+            for callback in callbacks:
+                callback(message[-2], message[-1])
+        elif kind == b"sunsubscribe" and (b"smessage", channel) in self._callbacks:
+            assert self._wire is not None
+            self._wire.abort("our channels are on another node")
+        else:
+            self._unconfirmed.discard((kind, channel))
