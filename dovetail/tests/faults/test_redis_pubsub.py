@@ -97,6 +97,38 @@ async def _subscribes(queue: MessageQueue) -> bool:
     return bool(pubsub_of(queue)._callbacks)
 
 
+async def test_listener_that_leaves_while_the_server_hangs(
+    queue: MessageQueue, server: RedisServer
+) -> None:
+    listens = asyncio.Event()
+
+    async def listen() -> None:
+        async with queue.transport.listen(f"{fresh_subject()}.*"):
+            listens.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(listen())
+    await listens.wait()
+    server.pause()
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+    server.resume()
+    await nothing_left(queue, server)
+
+
+async def test_worker_that_stops_while_the_server_hangs(
+    queue: MessageQueue, server: RedisServer
+) -> None:
+    kind = question()
+    async with Worker(queue, [answering(kind)], drain=0):
+        server.pause()
+    server.resume()
+    await nothing_left(queue, server)
+    with pytest.raises(NobodyListening):
+        await queue.request(kind(1))
+
+
 # A server that is not the right one for a while
 
 

@@ -59,7 +59,7 @@ class Live:
         try:
             yield aiter(mailbox)
         finally:
-            await self._pubsub.unsubscribe(kind, channel, arrived)
+            self._pubsub.forget(kind, channel, arrived)
 
     @asynccontextmanager
     async def request(
@@ -151,13 +151,15 @@ class Live:
         async def stop() -> None:
             self._pubsub.on_connected.remove(again_set)
             registering.cancel()
-            await asyncio.wait([registering])
             try:
+                await asyncio.wait([registering])
                 if self._client.connected:
                     await self._client.script("serve", *member, 0)
-                await self._pubsub.unsubscribe("smessage", channel, asked)
+                await self._pubsub.caught_up()
             except DovetailError as error:
                 log.debug("whoever asks finds out that %s has gone: %s", channel, error)
+            finally:
+                self._pubsub.forget("smessage", channel, asked)
             await asyncio.gather(*tasks)
 
         return stop

@@ -46,11 +46,10 @@ class PubSub:
             self.forget(kind, channel, callback)
             raise
 
-    async def unsubscribe(self, kind: str, channel: str, callback: OnMessage) -> None:
-        """End it; returns when what was sent before has been called back for."""
+    async def caught_up(self) -> None:
+        """Return when what was sent before has been called back for."""
         if self._client.connected:
             await self._client.run("PING", repeat=False)
-        self.forget(kind, channel, callback)
 
     def forget(self, kind: str, channel: str, callback: OnMessage) -> None:
         """End it at once, whether the server can be told or not."""
