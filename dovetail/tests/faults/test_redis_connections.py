@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from dovetail import Group, QueueUnavailable, Worker, connect
+from dovetail.delivery import Claim
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
@@ -20,6 +21,10 @@ from dovetail.testing.conformance.names import Numbered, fresh, numbered, number
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RedisServer
 from dovetail.transports.redis import client, live
+from dovetail.transports.redis.keeper import Keeper
+from dovetail.transports.redis.layout import events_of
+from dovetail.transports.redis.subscription import RedisSubscription
+from dovetail.transports.redis.transport import RedisTransport
 
 from .redis_cli import redis_cli
 from .test_connections import (
@@ -113,6 +118,51 @@ async def test_server_is_down(new_redis_server: NewServer) -> None:
         for durable in (True, False):
             with pytest.raises(QueueUnavailable, match="cannot be reached"):
                 await queue.publish(event(1), durable=durable)
+
+
+async def test_nobody_takes_what_others_hold_before_they_are_back_too(
+    new_redis_server: NewServer,
+) -> None:
+    """The server was away for longer than a lease; one of two members is back before the other."""
+    event, group, server = numbered(), fresh("group"), await new_redis_server()
+    stream = events_of(event.__subject__)
+    claim = Claim(group, event.__subject__, "event", "first", lease=6, prefetch=10)
+    async with Proxy(server) as proxy, connect(proxy.url) as one, connect(server.url) as other:
+        slow = await one.transport.claim(claim)
+        await one.publish(event(1))
+        held = await slow.fetch(1)
+        quick = await other.transport.claim(claim)
+        assert isinstance(quick, RedisSubscription)
+        assert isinstance(other.transport, RedisTransport)
+        run = other.transport._client.run
+        proxy.black_hole(on=True)
+        await server.kill()
+        await server.start()
+        [[entry, member, *_]] = await run("XPENDING", stream, group, "-", "+", 10)
+        await run("XCLAIM", stream, group, member, 0, entry, "IDLE", 60_000, "JUSTID")
+        for _ in range(2):
+            await _looks_after_leases(quick._keeper)
+        proxy.black_hole(on=False)
+        proxy.cut()
+
+        async def renewed() -> bool:
+            return not await run("XPENDING", stream, group, "IDLE", 50_000, "-", "+", 1)
+
+        await until(renewed, "the other renews")
+        assert [row[1] for row in await run("XPENDING", stream, group, "-", "+", 10)] == [member]
+        slow.ack(held)
+        await all_handled(other, group)
+        await asyncio.gather(slow.close(), quick.close())
+
+
+async def _looks_after_leases(keeper: Keeper) -> None:
+    """Return when it has begun to do so once more."""
+    renewal = keeper._renewal
+
+    async def again() -> bool:
+        return keeper._renewal > renewal
+
+    await until(again, "it looks after leases")
 
 
 async def test_acks_end_with_the_worker_that_drained_in_vain(new_redis_server: NewServer) -> None:

@@ -58,6 +58,8 @@ class Client(Connection[Wire]):
         super().__init__(address.hosts, address.shown, options, log, quiet=quiet)
         self.address = address
         self.server = Greeting("", 0)
+        #: When the connection was made that stands, by the clock of the event loop.
+        self.connected_at = 0.0
         #: Called with each new connection, before anyone else uses it.
         self.on_connected: list[Callable[[Wire], None]] = []
         self._handshake = Handshake(address, options.setting)
@@ -155,6 +157,7 @@ class Client(Connection[Wire]):
             if isinstance(error, (OSError, ConnectionLost)):
                 raise self._handshake.failed(error, wire) from error
             raise
+        self.connected_at = loop.time()
         for callback in self.on_connected:
             callback(wire)
         return wire

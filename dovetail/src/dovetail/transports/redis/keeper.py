@@ -66,7 +66,9 @@ class Keeper:
                 if self._renewal <= self._clock():
                     self._renewal = self._clock() + self._claim.lease / 3
                     await self._renew()
-                    await self._reclaim(int(self._claim.lease * 1000), "")
+                    # While the server was away nobody could renew: now all have a lease's time for it.
+                    if self._clock() - self._client.connected_at >= self._claim.lease:
+                        await self._reclaim(int(self._claim.lease * 1000), "")
             except DovetailError as error:
                 log.warning("%s: %s", self._claim.group, error)
             await self._wait(min(self._due, self._renewal))
