@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from dovetail import Group, QueueUnavailable, Worker, connect
+from dovetail import DeadLetterNotFound, Group, QueueUnavailable, Reject, Worker, connect
 from dovetail.delivery import Claim
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
@@ -78,6 +78,37 @@ async def test_unconfirmed_message_published_again_is_one(
         async with Worker(queue, [group := recording(event, seen)]):
             await all_handled(queue, group.name)
     assert numbers(seen.items) == [0, 1]
+
+
+@pytest.mark.parametrize("replayed", [1, 0])
+async def test_letter_whose_answer_was_lost_is_not_looked_for_again(
+    proxy: Proxy, redis_server: RedisServer, replayed: int
+) -> None:
+    event, group = numbered(), Group(fresh("group"))
+
+    @group.on(event)
+    async def reject(message: Numbered) -> None:
+        raise Reject("no")
+
+    async def gone() -> bool:
+        return not await queue.dead_letters.list(group=group.name)
+
+    async with connect(redis_server.url) as queue, connect(proxy.url) as operator:
+        async with Worker(queue, [group]):
+            await queue.publish_many([event(1), event(2)])
+            await all_handled(queue, group.name)
+        letter, other = await operator.dead_letters.list(group=group.name)
+        await operator.dead_letters.drop(other)  # and the server knows the script
+        act = operator.dead_letters.replay if replayed else operator.dead_letters.drop
+        proxy.swallow_answers = True
+        acting = asyncio.create_task(act(letter))
+        await until(gone, "the letter is gone")
+        proxy.swallow_answers = False
+        proxy.cut()
+        await acting
+        with pytest.raises(DeadLetterNotFound):
+            await act(letter)
+        assert len(await queue.waiting(event, group.name)) == replayed
 
 
 async def test_serving_for_long_leaves_no_tasks(

@@ -6,6 +6,7 @@
                                         replays
 {dovetail}:delayed:<group>:<claimed>    a sorted set of what waits for its next attempt, by when that is
 {dovetail}:dead                         a stream of dead letters; {dovetail}:dead:counts by group and subject
+{dovetail}:dropped:<call>               a letter was replayed or dropped just now: in case it is said again
 {dovetail}:ids:<minute>                 a set of the ids that were published lately
 {dovetail}:subjects                     a set of the subjects that have a stream of events
 {dovetail}:claims                       what groups have claimed: <group>:<claimed> → kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 
 import msgspec
@@ -51,7 +52,8 @@ class Letterbox:
         await self._drop(letter)
 
     async def _drop(self, letter: DeadLetter, *fields: str | bytes) -> None:
-        if not await self._client.script("drop", letter.id, letter.group, letter.claimed, *fields):
+        what = letter.id, letter.group, letter.claimed, secrets.token_hex(8)
+        if not await self._client.script("drop", *what, *fields):
             raise DeadLetterNotFound(letter.id)
 
 

@@ -1,8 +1,11 @@
--- ARGV: id of a dead letter, group, claimed, and, where it is to be replayed, its fields. Gives 0 where it is gone.
-local id, group, claimed = unpack(ARGV)
-if call('XDEL', P .. ':dead', id) == 0 then return 0 end
+-- ARGV: id of a dead letter, group, claimed, a name for this call, and, where it is to be replayed, its fields.
+-- Gives 0 where it is gone, unless this call did that already, and its answer was lost.
+local id, group, claimed, name = unpack(ARGV, 1, 4)
+local dropped = P .. ':dropped:' .. name
+if call('XDEL', P .. ':dead', id) == 0 then return call('EXISTS', dropped) end
 if call('HINCRBY', P .. ':dead:counts', group .. ':' .. claimed, -1) <= 0 then
   call('HDEL', P .. ':dead:counts', group .. ':' .. claimed)
 end
-if #ARGV > 3 then call('XADD', queue_of(group, claimed), '*', unpack(ARGV, 4)) end
+if #ARGV > 4 then call('XADD', queue_of(group, claimed), '*', unpack(ARGV, 5)) end
+call('SET', dropped, '', 'EX', 60)
 return 1
