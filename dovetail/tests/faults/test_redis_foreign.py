@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from dovetail import MessageQueue, Worker, connect
+from dovetail import Backoff, Group, MessageQueue, QueueError, Reject, Worker, connect
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
@@ -16,6 +16,7 @@ from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import (
     Numbered,
+    fresh,
     numbered,
     numbers,
     question,
@@ -132,6 +133,64 @@ async def test_group_deleted_under_a_running_worker(new_redis_server: NewServer)
         await queue.publish(event(3))
         await until(lambda: _has(seen, 3), "the worker goes on")
         await all_handled(queue, group.name)
+
+
+@pytest.mark.parametrize("error", [Reject("no"), ValueError("no")])
+async def test_what_cannot_be_put_elsewhere_is_not_lost(
+    new_redis_server: NewServer, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    server, event, seen = await new_redis_server(), numbered(), Seen[Numbered]()
+    group = Group(fresh("group"), lease=1, retry=Backoff(first=0.01))
+    places = [f"{{dovetail}}:delayed:{group.name}:{event.__subject__}", "{dovetail}:dead"]
+
+    @group.on(event)
+    async def handle(message: Numbered) -> None:
+        for place in places:
+            await redis_cli(server, "SET", place, "no place for it")
+        seen.add(message)
+        raise error
+
+    async def kept() -> bool:
+        return "comes again when its lease ends: the queue at" in caplog.text
+
+    async with connect(server.url) as queue, Worker(queue, [group]):
+        await queue.publish(event(1))
+        await until(kept, "it stays")
+        await redis_cli(server, "DEL", *places)
+        await seen.has(2, within=10)
+
+
+async def test_what_cannot_be_taken_from_the_dead_is_not_lost(queue: MessageQueue) -> None:
+    event, group = numbered(), fresh("group")
+    subject, stream = event.__subject__, events_of(event.__subject__)
+    assert isinstance(queue.transport, RedisTransport)
+    client = queue.transport._client
+    await queue.publish(event(1))
+    await client.run("XGROUP", "CREATE", stream, group, "0")
+    await client.run("XREADGROUP", "GROUP", group, "dead", "STREAMS", stream, ">")
+    await client.run("SET", queue_of(group, subject), "no stream")
+    with pytest.raises(QueueError, match="WRONGTYPE"):
+        await client.script("reclaim", stream, group, subject, 0, 10, "")
+    assert len(await client.run("XPENDING", stream, group, "-", "+", 10)) == 1
+
+
+async def test_letter_that_cannot_be_replayed_stays(new_redis_server: NewServer) -> None:
+    server, event = await new_redis_server(), numbered()
+    group = Group(fresh("group"))
+
+    @group.on(event)
+    async def reject(message: Numbered) -> None:
+        raise Reject("no")
+
+    async with connect(server.url) as queue:
+        async with Worker(queue, [group]):
+            await queue.publish(event(1))
+            await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list()
+        await redis_cli(server, "SET", queue_of(group.name, event.__subject__), "no stream")
+        with pytest.raises(QueueError, match="WRONGTYPE"):
+            await queue.dead_letters.replay(letter)
+        assert await queue.dead_letters.list() == [letter]
 
 
 async def test_member_that_left_is_forgotten(redis_server: RedisServer) -> None:

@@ -38,19 +38,18 @@ local function moved(entry, attempt, lost)
   return fields
 end
 
--- Takes an entry away from the group; nil where it is not there any more.
-local function take_out(stream, queue, group, id)
+-- Takes an entry away from the group once `put` has put it elsewhere: where that fails, nothing is lost.
+local function take_out(stream, queue, group, id, put)
   local entry = call('XRANGE', stream, id, id)[1]
+  if entry then put(entry) end
   call('XACK', stream, group, id)
   if stream == queue then call('XDEL', stream, id) end
-  return entry
 end
 
 -- The same, only where it is in this consumer's hands.
-local function take_back(stream, queue, group, consumer, id)
+local function take_back(stream, queue, group, consumer, id, put)
   local pending = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
-  if pending.err or #pending == 0 then return nil end
-  return take_out(stream, queue, group, id)
+  if not pending.err and #pending > 0 then take_out(stream, queue, group, id, put) end
 end
 
 -- Up to about `most` events after an id, in order, of all subjects that match; the second result is the id

@@ -12,11 +12,10 @@ for i = 7, #ARGV do held[ARGV[i]] = true end
 for _, one in ipairs(pending) do
   if count < tonumber(most) and not held[one[1]] then
     count = count + 1
-    local entry = take_out(stream, queue, group, one[1])
-    if entry then
+    take_out(stream, queue, group, one[1], function(entry)
       local lost = (tonumber(field_of(entry[2], 'dovetail-lost') or 0) or 0) + one[4]
       call('XADD', queue, '*', unpack(moved(entry, field_of(entry[2], 'dovetail-attempt') or 1, lost)))
-    end
+    end)
   end
 end
 return count
