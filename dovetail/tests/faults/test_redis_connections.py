@@ -204,17 +204,29 @@ async def test_acks_end_with_the_worker_that_drained_in_vain(new_redis_server: N
     async def handle(message: Numbered) -> None:
         await server.kill()
 
-    async def acking() -> bool:
-        return any("Acks" in repr(task.get_coro()) for task in asyncio.all_tasks())
-
-    async def idle() -> bool:
-        return not await acking()
-
     async with connect(server.url) as queue:
         async with Worker(queue, [group], drain=0):
             await queue.publish(event(1))
-            await until(acking, "the message is acked")
-        await until(idle, "nobody acks any more", within=5)
+            await until(_acking, "the message is acked")
+        await until(_idle, "nobody acks any more", within=5)
+
+
+async def test_acks_end_with_the_queue(new_redis_server: NewServer) -> None:
+    """The member had no time to wait for them."""
+    event, server = numbered(), await new_redis_server()
+    claim = Claim(fresh("group"), event.__subject__, "event", "first", lease=2, prefetch=10)
+    async with connect(server.url) as queue:
+        await queue.publish(event(1))
+        member = await queue.transport.claim(claim)
+        held = await member.fetch(1)
+        await server.kill()
+        member.ack(held)
+        closing = asyncio.create_task(member.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert await _acking()
+    await until(_idle, "nobody acks any more", within=5)
 
 
 async def test_the_master_is_found_among_several_hosts(
@@ -255,3 +267,11 @@ async def test_master_that_becomes_a_replica_is_left(new_redis_server: NewServer
 
 async def _follows(server: RedisServer) -> bool:
     return "master_link_status:up" in await redis_cli(server, "INFO", "replication")
+
+
+async def _acking() -> bool:
+    return any("Acks" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+
+async def _idle() -> bool:
+    return not await _acking()

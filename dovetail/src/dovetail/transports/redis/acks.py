@@ -57,7 +57,7 @@ class Acks:
             self._sending = []
 
     async def _ack(self, stream: str, ids: list[bytes]) -> None:
-        while True:
+        while self._client.started:
             try:
                 if stream == self._queue:
                     await self._client.script("done", stream, self._group, *ids)
