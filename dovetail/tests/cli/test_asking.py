@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 
 from dovetail import new_id
 from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers.nats import caught_up
 
 from .support import Program, dovetail, running
 
@@ -135,7 +136,7 @@ async def test_a_foreign_program_answers(
         await message.respond(answer)
 
     await client.subscribe(subject, cb=reply)
-    await client.flush()
+    await caught_up(client)
     done = await dovetail("request", nats_server.url, subject, "ping")
     await client.close()
     assert (done.status, done.out) == (0, printed)

@@ -11,6 +11,7 @@ import pytest
 
 from dovetail import connect
 from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers.nats import caught_up
 
 from .support import dovetail, running, shell
 
@@ -18,7 +19,7 @@ from .support import dovetail, running, shell
 async def test_live_is_seen_as_it_is_by_the_technologys_own_client(nats_server: NatsServer) -> None:
     client = await nats.connect(nats_server.url)
     subscription = await client.subscribe("channel21")
-    await client.flush()
+    await caught_up(client)
 
     done = await dovetail("publish", nats_server.url, "channel21", "ping")
 

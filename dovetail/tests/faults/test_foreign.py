@@ -37,6 +37,7 @@ from dovetail.testing.conformance.names import (
 )
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers.nats import caught_up
 from dovetail.transports.nats import layout
 
 NewServer = Callable[..., Awaitable[NatsServer]]
@@ -76,7 +77,7 @@ async def test_subjects_of_any_bytes(
             foreign._transport.write(  # type: ignore[union-attr]
                 b"PUB " + top.encode() + b"." + word + b" 2\r\nhi\r\n"
             )
-        await foreign.flush()
+        await caught_up(foreign)
         await seen.has(5)
         await heard.has(5)
         await all_handled(queue, group.name)
@@ -98,7 +99,7 @@ async def test_largest_message_of_others_can_be_given_up(
     event, seen = numbered(), Seen[Numbered]()
     for size in (foreign.max_payload, foreign.max_payload - 300, foreign.max_payload - 40_000):
         await foreign.publish(event.__subject__, b"x" * size)
-    await foreign.flush()
+    await caught_up(foreign)
     async with Worker(queue, [group := recording(event, seen)]):
         await queue.publish(event(1))
         await all_handled(queue, group.name)
@@ -121,7 +122,7 @@ async def test_answers_that_are_none(queue: MessageQueue, foreign: Client) -> No
         await message.respond(b"junk")
 
     await foreign.subscribe(kind.__subject__, cb=answer)
-    await foreign.flush()
+    await caught_up(foreign)
     with pytest.raises(DecodeError):
         await queue.request(kind(1))
     assert queue.connected

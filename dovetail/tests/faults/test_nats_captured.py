@@ -15,6 +15,7 @@ from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import Question, fresh, fresh_subject
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers.nats import caught_up
 
 pytestmark = pytest.mark.faults
 
@@ -86,7 +87,7 @@ async def test_answers_of_others_that_look_like_a_streams(
         await message.respond(answer)
 
     await client.subscribe(subject, cb=respond)
-    await client.flush()
+    await caught_up(client)
     async with queue.transport.request(subject, b"", 10) as answers:
         assert await anext(answers) == answer
     await client.close()

@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen
 from dovetail.testing.servers import NatsServer
+from dovetail.testing.servers.nats import caught_up
 from dovetail.transports.nats.layout import EVENTS
 
 from .foreign import Message, Read
@@ -58,6 +59,6 @@ class OverNats:
             heard.add(message.data)
 
         subscription = await self._client.subscribe(subject, cb=hear)
-        await self._client.flush()
+        await caught_up(self._client)
         yield heard
         await subscription.unsubscribe()

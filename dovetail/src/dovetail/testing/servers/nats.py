@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Protocol
 
 from dovetail.embedded.binary import find_server
 from dovetail.embedded.ports import free_port, greeting
@@ -67,3 +68,16 @@ class NatsServer(Server):
     async def _is_ready(self) -> bool:
         info = await greeting(self.host, self.port)
         return info is not None and info.get("server_name") == self.name
+
+
+class _Flushes(Protocol):
+    async def flush(self) -> Any: ...
+
+
+async def caught_up(client: _Flushes) -> None:
+    """Return when the server has done what nats-py's client was told.
+
+    The ping of its first `flush` may overtake what the client has not written yet.
+    """
+    for _ in range(2):
+        await client.flush()
