@@ -174,6 +174,24 @@ async def test_what_cannot_be_taken_from_the_dead_is_not_lost(queue: MessageQueu
     assert len(await client.run("XPENDING", stream, group, "-", "+", 10)) == 1
 
 
+async def test_entry_with_more_fields_than_lua_can_move_holds_up_no_others(
+    queue: MessageQueue,
+) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    group = recording(event, seen, lease=1)
+    stream = events_of(event.__subject__)
+    assert isinstance(queue.transport, RedisTransport)
+    run = queue.transport._client.run
+    async with Worker(queue, [group]):
+        pass
+    await run("XADD", stream, "*", *map(str, range(8200)))
+    await queue.publish(event(1))
+    await run("XREADGROUP", "GROUP", group.name, "dead", "STREAMS", stream, ">")
+    async with Worker(queue, [group]):
+        assert numbers(await seen.has(1, within=10)) == [1]
+    assert len(await run("XPENDING", stream, group.name, "-", "+", 10)) == 1
+
+
 async def test_letter_that_cannot_be_replayed_stays(new_redis_server: NewServer) -> None:
     server, event = await new_redis_server(), numbered()
     group = Group(fresh("group"))

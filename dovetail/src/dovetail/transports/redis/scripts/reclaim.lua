@@ -7,15 +7,17 @@ local query = {'XPENDING', stream, group, 'IDLE', silent, '-', '+', most + #ARGV
 if whose ~= '' then query[#query + 1] = whose end
 local pending = redis.pcall(unpack(query))
 if pending.err then return 0 end
-local held, count = {}, 0
+local held, count, failure = {}, 0, nil
 for i = 7, #ARGV do held[ARGV[i]] = true end
 for _, one in ipairs(pending) do
   if count < tonumber(most) and not held[one[1]] then
     count = count + 1
-    take_out(stream, queue, group, one[1], function(entry)
+    local taken, why = pcall(take_out, stream, queue, group, one[1], function(entry)
       local lost = (tonumber(field_of(entry[2], 'dovetail-lost') or 0) or 0) + one[4]
       call('XADD', queue, '*', unpack(moved(entry, field_of(entry[2], 'dovetail-attempt') or 1, lost)))
     end)
+    failure = failure or not taken and why
   end
 end
+if failure then error(failure) end -- after the others, which it must not hold up
 return count
