@@ -12,6 +12,8 @@ _SUBJECT = re.compile(rf"{_TOKEN}(\.{_TOKEN})*")
 _PATTERN = re.compile(rf"(({_TOKEN}|\*)\.)*({_TOKEN}|\*|>)")
 _NAME = re.compile(_TOKEN)
 
+#: So that every technology takes it, with what it needs beside it.
+LONGEST_SUBJECT = 200
 #: Everything the library keeps for itself lies below this token.
 RESERVED = "dovetail"
 
@@ -23,7 +25,7 @@ def check_subject(subject: str) -> str:
             f"{subject!r} is not a subject: use words of letters, digits, - and _ joined by dots, "
             f"as in 'events.todo.newitem'; {RESERVED!r} as the first word is reserved"
         )
-    return subject
+    return _checked_length(subject)
 
 
 def check_pattern(pattern: str) -> str:
@@ -33,7 +35,15 @@ def check_pattern(pattern: str) -> str:
             f"{pattern!r} is not a subject pattern: words joined by dots, where * stands for one "
             "word and > at the end for one or more, as in 'events.todo.>'"
         )
-    return pattern
+    return _checked_length(pattern)
+
+
+def _checked_length(subject: str) -> str:
+    if len(subject) > LONGEST_SUBJECT:
+        raise ConfigurationError(
+            f"{subject[:20]!r}… has {len(subject)} characters; a subject has {LONGEST_SUBJECT} at most"
+        )
+    return subject
 
 
 def check_name(name: str, what: str) -> str:

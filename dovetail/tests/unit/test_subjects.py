@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,13 @@ few_patterns = st.builds(
 @pytest.mark.parametrize("good", ["a", "events.todo.newitem", "A-b_9.x", "channel21", "x.dovetail"])
 def test_subjects(good: str) -> None:
     assert check_subject(good) == check_pattern(good) == good
+
+
+@pytest.mark.parametrize("check", [check_subject, check_pattern])
+def test_length(check: Callable[[str], str]) -> None:
+    assert len(check("a.b" + "c" * 197)) == 200
+    with pytest.raises(ConfigurationError, match="has 201 characters; a subject has 200 at most"):
+        check("a.b" + "c" * 198)
 
 
 @pytest.mark.parametrize(

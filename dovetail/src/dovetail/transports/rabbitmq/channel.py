@@ -85,9 +85,13 @@ class Channel:
     async def open(cls, wire: Wire, *, confirms: bool = False) -> Channel:
         """A channel that is ready; with `confirms` the server confirms what is published on it."""
         channel = cls(wire)
-        await channel.call(commands.Channel.Open())
-        if confirms:
-            await channel.call(commands.Confirm.Select())
+        try:
+            await channel.call(commands.Channel.Open())
+            if confirms:
+                await channel.call(commands.Confirm.Select())
+        except BaseException:
+            channel.leave()
+            raise
         return channel
 
     # Frames that come
@@ -231,6 +235,11 @@ class Channel:
         """Send what is not answered."""
         if self.error is None:
             self.wire.write(frames.method(self._number, command))
+
+    def leave(self) -> None:
+        """As `close`, without waiting for the server."""
+        self.tell(commands.Channel.Close(200, "", 0, 0))
+        self.error = self.error or ConnectionLost("the channel is closed")
 
     async def close(self) -> None:
         """Close; what was delivered here and not acked goes back to its queue."""

@@ -56,18 +56,21 @@ _LONGEST_NAME = 255
 
 def queue_of(group: str, claimed: str) -> str:
     """The queue of one group for what it has claimed; also the name of the claim's exchange."""
-    name = f"dovetail.{group}:{claimed.replace('*', '@').replace('>', '#')}"
-    if len(name) > _LONGEST_NAME - len("+2147483648"):
-        raise ConfigurationError(
-            f"the names of the group {group!r} and its subject {claimed!r} are too long together: "
-            "RabbitMQ takes 230 characters"
-        )
-    return name
+    return _checked(f"dovetail.{group}:{claimed.replace('*', '@').replace('>', '#')}")
 
 
 def answers_of(group: str, subject: str) -> str:
     """The queue of requests to a group."""
-    return f"dovetail.answers.{group}:{subject}"
+    return _checked(f"dovetail.answers.{group}:{subject}")
+
+
+def _checked(name: str) -> str:
+    if len(name) > _LONGEST_NAME - len("+2147483648"):
+        raise ConfigurationError(
+            f"the names of a group and its subject are too long together ({name}): "
+            "RabbitMQ takes 230 characters"
+        )
+    return name
 
 
 def dead_of(queue: str) -> str:

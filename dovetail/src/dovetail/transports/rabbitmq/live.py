@@ -197,7 +197,11 @@ class Live:
 
         async def on_connected(wire: Wire) -> None:
             channel = await Channel.open(wire)
-            await attach(channel)
+            try:
+                await attach(channel)
+            except BaseException:
+                channel.leave()
+                raise
             channel.on_end = lambda: wire.abort(f"{channel.error}")
             channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
             channels[:] = [channel]

@@ -27,8 +27,7 @@ async def lock(wire: Wire, name: str) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            if channel.error is None:
-                await channel.call(commands.Queue.Delete(queue=name))
+            channel.tell(commands.Queue.Delete(queue=name))
             await channel.close()
 
 
@@ -40,6 +39,10 @@ async def _locked(wire: Wire, name: str) -> Channel:
         except ChannelClosed as error:
             if error.code != _LOCKED:
                 raise
+        except BaseException:  # the server may do it all the same
+            channel.tell(commands.Queue.Delete(queue=name))
+            channel.leave()
+            raise
         else:
             return channel
         await asyncio.sleep(_LOOK_SECONDS * (0.5 + random.random()))

@@ -149,7 +149,11 @@ class Publisher:
 
     async def _connected(self, wire: Wire) -> None:
         channel = await Channel.open(wire, confirms=True)
-        await self._provision(channel)
+        try:
+            await self._provision(channel)
+        except BaseException:
+            channel.leave()
+            raise
         self._channel = channel
 
     def _understand(self, error: ChannelClosed) -> None:

@@ -89,7 +89,8 @@ class RabbitTransport:
             log.info("the history is kept for %s, as whoever made it wanted", other[1])
             channel = await Channel.open(wire)
             await channel.call(history(self._options, other[1]))  # the rest is as it should be
-        await channel.close()
+        finally:
+            await channel.close()
 
     async def close(self) -> None:
         """As Transport.close."""
