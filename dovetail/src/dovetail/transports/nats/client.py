@@ -161,6 +161,12 @@ class Client:
         await self.flush(CONNECT_SECONDS)
         wire.callbacks.pop(sid, None)
 
+    def forget(self, sid: bytes) -> None:
+        """End it without waiting for the server; nothing more is called back for."""
+        if self._subscriptions.pop(sid, None) is not None and self._wire is not None:
+            self._wire.callbacks.pop(sid, None)
+            self.write(b"UNSUB %s\r\n" % sid)
+
     def write(self, data: bytes) -> None:
         """Write protocol text; lost without a word while there is no connection."""
         if self._wire is not None and self.connected:

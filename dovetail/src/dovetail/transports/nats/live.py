@@ -24,14 +24,14 @@ log = logging.getLogger("dovetail.nats")
 ANSWERS_AT_ONCE = 256
 #: A publisher that tries again is heard again: that many ids are remembered, to deliver each once.
 RECENT_IDS = 10_000
+#: What the server may take to see a subscription; it outlasts a restart.
+SUBSCRIBE_SECONDS = 5.0
 #: What goes on between the queue and its clients, which `>` and `*` would show as well.
 _INTERNAL = ("$", "_INBOX.", f"{RESERVED}.")
 
 
 @asynccontextmanager
-async def listening(
-    client: Client, pattern: str, timeout: float
-) -> AsyncIterator[AsyncIterator[Received]]:
+async def listening(client: Client, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
     """As Transport.listen."""
     mailbox: Mailbox[Received] = Mailbox(pattern)
     hidden = _INTERNAL if pattern.startswith(("*", ">")) else ()
@@ -52,13 +52,12 @@ async def listening(
             mailbox.put(received(name, payload, fields))
 
     sid = client.subscribe(pattern.encode(), arrived)
-    # Only when the server has seen the subscription is it true that nothing is missed from now on.
-    await client.flush(timeout)
-
     try:
+        # Only when the server has seen the subscription is it true that nothing is missed from now on.
+        await client.flush(SUBSCRIBE_SECONDS)
         yield aiter(mailbox)
     finally:
-        await client.unsubscribe(sid)
+        client.forget(sid)
 
 
 @asynccontextmanager
@@ -95,10 +94,10 @@ async def asking(
         wire.write(message)
         yield answers()
     finally:
-        await client.unsubscribe(sid)
+        client.forget(sid)
 
 
-def serving(
+async def serving(
     client: Client, subject: str, group: str | None, answer: Answerer, source: str
 ) -> Callable[[], Awaitable[None]]:
     """As Transport.serve; `source` is that of the answers."""
@@ -121,6 +120,11 @@ def serving(
             task.add_done_callback(tasks.discard)
 
     sid = client.subscribe(subject.encode(), arrived, (group or "").encode())
+    try:
+        await client.flush(SUBSCRIBE_SECONDS)
+    except asyncio.CancelledError:
+        client.forget(sid)
+        raise
 
     async def stop() -> None:
         await client.unsubscribe(sid)

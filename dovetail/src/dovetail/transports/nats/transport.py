@@ -108,7 +108,7 @@ class NatsTransport:
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
-        return listening(self._client, pattern, API_SECONDS)
+        return listening(self._client, pattern)
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""
@@ -131,9 +131,7 @@ class NatsTransport:
         self, subject: str, group: str | None, answer: Answerer
     ) -> Callable[[], Awaitable[None]]:
         """As Transport.serve."""
-        stop = serving(self._client, subject, group, answer, self._options.source)
-        await self._client.flush(API_SECONDS)
-        return stop
+        return await serving(self._client, subject, group, answer, self._options.source)
 
     @asynccontextmanager
     async def request(
