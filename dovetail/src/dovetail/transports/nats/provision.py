@@ -32,6 +32,9 @@ log = logging.getLogger("dovetail.nats")
 
 _UPDATE_TRIES = 10
 
+#: When a stream was made, and up to which sequence in it a group has handled everything.
+Place = tuple[str, int]
+
 
 class Provision:
     """Streams and consumers as `layout` has them."""
@@ -96,8 +99,11 @@ class Provision:
                 ) from error
         raise QueueUnavailable(f"the queue did not take the subject {subject!r}; try again")
 
-    async def consumer(self, claim: Claim) -> None:
-        """The group's consumer for one subject, with the stream that it reads."""
+    async def consumer(self, claim: Claim, place: Place | None = None) -> None:
+        """The group's consumer for one subject, with the stream that it reads.
+
+        One that was deleted goes on from `place`: to begin with what is new would skip what waited for it.
+        """
         stream, name = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
         if claim.kind == "command":
             await self._stream(stream, [claim.subject], retention="workqueue")
@@ -115,6 +121,8 @@ class Provision:
         except ApiError as error:
             if error.code != CONSUMER_NOT_FOUND:
                 raise
+            if place is not None:
+                config |= await self._onwards(stream, place)
         try:
             await self._api.call(
                 f"CONSUMER.CREATE.{stream}.{name}",
@@ -126,6 +134,22 @@ class Provision:
             owners = await self._api.listed(f"CONSUMER.NAMES.{stream}", "consumers")
             owner = layout.split_consumer(str(owners[0]))[0] if owners else "another"
             raise CommandClaimed(claim.subject, owner) from error
+
+    async def place(self, claim: Claim) -> Place:
+        """How far the group has come."""
+        stream, name = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
+        # In this order: a sequence is never taken for one of a stream that was made anew meanwhile.
+        made = (await self._api.call(f"STREAM.INFO.{stream}"))["created"]
+        info = await self._api.call(f"CONSUMER.INFO.{stream}.{name}")
+        return made, info["ack_floor"]["stream_seq"]
+
+    async def _onwards(self, stream: str, place: Place) -> dict[str, Any]:
+        made, sequence = place
+        if (await self._api.call(f"STREAM.INFO.{stream}"))["created"] != made:
+            return {
+                "deliver_policy": "all"
+            }  # it counts from 1 again, and holds only what came since
+        return {"deliver_policy": "by_start_sequence", "opt_start_seq": sequence + 1}
 
     async def _stream(self, name: str, subjects: list[str], **settings: Any) -> None:
         config: dict[str, Any] = {
@@ -182,7 +206,8 @@ def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:
         "name": name,
         "ack_policy": "explicit",
         "ack_wait": int(claim.lease * layout.SECOND),
-        "deliver_policy": "all" if claim.start == "first" else "new",
+        # A work queue takes only "all", and has nothing from before its group.
+        "deliver_policy": "new" if claim.start == "new" and claim.kind == "event" else "all",
         # What we count ourselves decides when a message is given up, and the server's count is no limit.
         "max_deliver": -1,
         # Messages that wait for their next attempt are pending too and must not hold up the others.

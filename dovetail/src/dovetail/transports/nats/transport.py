@@ -23,7 +23,7 @@ from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.letterbox import Letterbox
 from dovetail.transports.nats.live import asking, listening, serving
 from dovetail.transports.nats.overview import Overview
-from dovetail.transports.nats.provision import Provision
+from dovetail.transports.nats.provision import Place, Provision
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.subscription import NatsSubscription
 from dovetail.transports.nats.trim import trim
@@ -112,12 +112,15 @@ class NatsTransport:
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""
+        place: Place | None = None
 
         async def restore() -> None:
             await self._provision.streams()
-            await self._provision.consumer(claim)
+            await self._provision.consumer(claim, place)
 
         await restore()
+        if claim.start == "new" and claim.kind == "event":
+            place = await self._provision.place(claim)
         self._start_trimming()
         attempts = Attempts(
             self._api,
