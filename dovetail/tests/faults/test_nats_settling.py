@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
+import nats
 import pytest
 import pytest_asyncio
+from nats.aio.msg import Msg
 
 from dovetail import MessageQueue, connect
 from dovetail.delivery import Claim, Delivery
@@ -13,11 +16,13 @@ from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
 from dovetail.transport import Subscription
-from dovetail.transports.nats.layout import consumer_of
+from dovetail.transports.nats import subscription
+from dovetail.transports.nats.layout import ATTEMPTS, consumer_of
 from dovetail.transports.nats.transport import NatsTransport
 
 pytestmark = pytest.mark.faults
 
+NewServer = Callable[..., Awaitable[NatsServer]]
 Settle = Callable[[Subscription, Delivery], Awaitable[None]]
 
 
@@ -63,6 +68,48 @@ async def test_delivery_that_was_given_back_is_not_settled_again(
     member.ack([last])
     await all_handled(queue, group)
     await member.close()
+
+
+async def test_leases_are_renewed_while_notes_are_written(
+    new_nats_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue that is slow to confirm them: they are of what waits too long, and is given back."""
+    monkeypatch.setattr(subscription, "SLOW_SECONDS", 0)
+    server, event, group = await new_nats_server(), numbered(), fresh("group")
+    notes, said = Seen[Msg](), Seen[bytes]()
+    async with connect(server.url, timeout=60) as queue, slow_notes(server, notes):
+        listen(queue, f"$JS.ACK.*.{consumer_of(group, event.__subject__)}.>", said)
+        member = await queue.transport.claim(
+            Claim(group, event.__subject__, "event", "first", lease=1, prefetch=10)
+        )
+        await queue.publish_many([event(number) for number in range(3)])
+        member.ack(await member.fetch(1))
+        await notes.has(1)
+        await said.has(len(said) + 4, within=10)
+        assert verdicts(said) == [b"+ACK"]
+        for note in await notes.has(2):
+            await note.respond(b"{}")
+        await member.close()
+    assert verdicts(said) == [b"+ACK", b"-NAK", b"-NAK"]
+
+
+@asynccontextmanager
+async def slow_notes(server: NatsServer, notes: Seen[Msg]) -> AsyncIterator[None]:
+    """Whoever has these notes confirms them, in the place of the stream."""
+
+    async def take(note: Msg) -> None:
+        notes.add(note)
+
+    client = await nats.connect(server.url)
+    await client.jetstream().add_stream(
+        name=ATTEMPTS, subjects=["elsewhere"], max_msgs_per_subject=1, max_age=30 * 86_400
+    )
+    await client.subscribe("dovetail.attempts.>", cb=take)
+    await client.flush()
+    try:
+        yield
+    finally:
+        await client.close()
 
 
 def listen(queue: MessageQueue, subject: str, seen: Seen[bytes]) -> None:

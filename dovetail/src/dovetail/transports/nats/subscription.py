@@ -332,21 +332,20 @@ class NatsSubscription:
             await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
             renewals = [b"PUB %s 4\r\n+WPI\r\n" % held.reply for held in self._held.values()]
             self._client.write(b"".join(renewals))
-            await self._give_back()
+            self._give_back()
             silence = self._loop.time() - self._heard
             if self._asked and silence > 2.5 * HEARTBEAT_SECONDS and self._client.connected:
                 self._start(self._restore_consumer())
             elif not self._asked:
                 self._pull()
 
-    async def _give_back(self) -> None:
+    def _give_back(self) -> None:
         """What waits too long for its handler here goes to another member."""
         buffer = self._buffer
         if buffer and self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
-            await self._hold_less(len(self._held) - len(buffer))
             overdue = list(buffer)
             buffer.clear()
-            await self.release(overdue)
+            self._start(self.release(overdue))  # leases are renewed meanwhile
 
     async def _hold_less(self, window: int) -> None:
         """Take back what was asked for, so that what is released does not come straight back."""
