@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import nats
 import pytest
 
 from dovetail import (
@@ -21,8 +22,9 @@ from dovetail import (
 )
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
-from dovetail.testing.conformance.waiting import all_handled, until
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
+from dovetail.transports.nats.layout import EVENTS
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
@@ -174,6 +176,33 @@ async def test_message_over_the_servers_limit(new_nats_server: NewServer) -> Non
         await all_handled(queue, group.name)
         [letter] = await queue.dead_letters.list(group=group.name)
     assert "max_payload of nats-server" in letter.reason
+
+
+async def test_message_over_the_streams_limit(new_nats_server: NewServer) -> None:
+    """An operator's limit on one stream: who causes a message that is too large gives its own up."""
+    server = await new_nats_server()
+    event, effect, seen = numbered(), numbered(), Seen[int]()
+    group = Group(fresh("group"), retry=Backoff(tries=1))
+
+    @group.on(event)
+    async def cause(message: Numbered) -> Numbered | None:
+        seen.add(message.number)
+        return effect(1, "x" * 20_000) if message.number == 1 else None
+
+    async with connect(server.url) as queue, Worker(queue, [group]):
+        client = await nats.connect(server.url)
+        config = (await client.jetstream().stream_info(EVENTS)).config
+        await client.jetstream().update_stream(config, max_msg_size=10_000)
+        await client.close()
+        with pytest.raises(MessageTooLarge, match="10000 at most") as caught:
+            await queue.publish(effect(1, "x" * 20_000))
+        assert caught.value.setting == f"max_msg_size of the stream {EVENTS!r}"
+        assert caught.value.size > 20_000
+        await queue.publish_many([event(1), event(2)])
+        await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list(group=group.name)
+    assert seen.items == [1, 2]
+    assert "max_msg_size" in letter.reason
 
 
 async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:

@@ -9,13 +9,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from dovetail import DovetailError, QueueFull, QueueUnavailable
+from dovetail import DovetailError, MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.delivery import Outgoing
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.jetstream import ApiError, JetStream
 from dovetail.transports.nats.publisher import Publisher
 
-MESSAGE = Outgoing("event", "events.x", b"", "id-1")
+MESSAGE, HEADERS = Outgoing("event", "events.x", b"body", "id-1"), b"headers"
 
 
 class Prepared:
@@ -28,16 +28,21 @@ class Prepared:
         self.deadline = loop.time() + 5
         address = SimpleNamespace(shown="nats://host:1")
         client = SimpleNamespace(on_connected=[], address=address, loop=loop)
-        self.publisher = Publisher(cast(Client, client), 5, self._prepare, self._on_full)
+        self.publisher = Publisher(
+            cast(Client, client), 5, self._prepare, self._on_full, self._largest
+        )
 
     async def accepted(self, headers: bytes | None, body: bytes) -> bool:
-        return await self.publisher._accepted(MESSAGE, (headers, body), self.deadline)
+        return await self.publisher._accepted((MESSAGE, HEADERS), (headers, body), self.deadline)
 
     async def _prepare(self, message: Outgoing) -> None:
         self.subjects.append(message.subject)
 
     def _on_full(self) -> None:
         self.full += 1
+
+    async def _largest(self, stream: str) -> int:
+        return {"s": 10}[stream]
 
 
 def refusal(code: int, err_code: int, description: str = "words") -> bytes:
@@ -67,6 +72,13 @@ async def test_no_room(err_code: int) -> None:
 )
 async def test_not_ready_is_tried_again(code: int, err_code: int) -> None:
     assert not await Prepared().accepted(None, refusal(code, err_code))
+
+
+async def test_over_the_streams_limit() -> None:
+    says = "has 11 bytes, the queue takes 10 at most \\(max_msg_size of the stream 's'\\)"
+    with pytest.raises(MessageTooLarge, match=says) as caught:
+        await Prepared().accepted(None, refusal(400, 10054))
+    assert caught.value.id == "id-1"
 
 
 async def test_any_other_refusal() -> None:

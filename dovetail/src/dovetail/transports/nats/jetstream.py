@@ -31,6 +31,8 @@ NO_ROOM = {
     10028: "max_memory_store of the server",
     10002: "the account's limit on storage",
 }
+#: A message is over the stream's max_msg_size.
+OVER_SIZE = 10054
 #: For the server, or for the account.
 SWITCHED_OFF = (10076, 10039)
 #: Asking again helps: no leader yet, offline, too much at once.

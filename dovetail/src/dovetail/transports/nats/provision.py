@@ -74,6 +74,11 @@ class Provision:
                 raise NoGroup(message.subject) from error
             raise
 
+    async def largest(self, stream: str) -> int:
+        """What the stream takes at most, body and headers together, in bytes."""
+        config = (await self._api.call(f"STREAM.INFO.{stream}"))["config"]
+        return int(config["max_msg_size"])
+
     async def events_on(self, subject: str) -> None:
         """Let the events stream take this subject or pattern too."""
         for _ in range(_UPDATE_TRIES):

@@ -12,7 +12,7 @@ import msgspec
 from dovetail.delivery import Outgoing
 from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
-from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY
+from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY, OVER_SIZE
 from dovetail.transports.nats.wire import SIZE_SETTING
 
 RETRY_SECONDS = 0.05
@@ -31,6 +31,7 @@ class _Confirmation(msgspec.Struct):
     """What JetStream answers to a publish (PubAck)."""
 
     error: _Error | None = None
+    stream: str = ""
 
 
 #: A message with its header block.
@@ -44,6 +45,7 @@ class Publisher:
 
     `prepare` is called before the first message on each subject. It lets a stream take the subject,
     or raises NoGroup for a command that nobody claimed. `on_full` is told when the store has no room.
+    `largest` knows how large a message a stream takes.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Publisher:
         timeout: float,
         prepare: Callable[[Outgoing], Awaitable[None]],
         on_full: Callable[[], None],
+        largest: Callable[[str], Awaitable[int]],
     ) -> None:
         self._client = client
         self._timeout = timeout
         self._prepare = prepare
         self._on_full = on_full
+        self._largest = largest
         self._preparing = asyncio.Lock()
         #: Subjects that a stream takes, as far as we know. The server tells of one that none takes only
         #: where nobody listens to it either.
@@ -112,7 +116,7 @@ class Publisher:
                 return False
             self._taken.discard(one.subject)
             raise self._unconfirmed(one.id) from error
-        return _plain(answer) or await self._accepted(one, answer, deadline)
+        return _plain(answer) or await self._accepted(addressed, answer, deadline)
 
     async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
@@ -179,19 +183,20 @@ class Publisher:
             except ConnectionLost:
                 again.append(message)
                 continue
-            if not _plain(answer) and not await self._accepted(message[0], answer, deadline):
+            if not _plain(answer) and not await self._accepted(message, answer, deadline):
                 again.append(message)
         return again
 
-    async def _accepted(self, message: Outgoing, answer: Reply, deadline: float) -> bool:
+    async def _accepted(self, addressed: _Addressed, answer: Reply, deadline: float) -> bool:
         """Whether it is on the store; False where it is to be tried again."""
-        headers, body = answer
+        (message, block), (headers, body) = addressed, answer
         if headers is not None and headers.startswith(NO_RESPONDERS):
             # Its stream was deleted, is not ready after a restart, or has no leader.
             self._taken.discard(message.subject)
             await self._see_to(message, deadline)
             return False
-        error = _confirmation.decode(body).error
+        confirmation = _confirmation.decode(body)
+        error = confirmation.error
         if error is None:
             return True
         if error.err_code in NO_ROOM:
@@ -201,6 +206,10 @@ class Publisher:
                 "nothing was accepted",
                 id=message.id,
             )
+        if error.err_code == OVER_SIZE:
+            stream, size = confirmation.stream, len(message.body) + len(block)
+            setting = f"max_msg_size of the stream {stream!r}"
+            raise MessageTooLarge(size, await self._largest(stream), id=message.id, setting=setting)
         if error.err_code in NOT_READY or error.code == 503:
             return False
         raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)

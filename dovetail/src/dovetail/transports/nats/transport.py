@@ -49,7 +49,11 @@ class NatsTransport:
         self._provision = Provision(self._api, options)
         self._full = asyncio.Event()
         self._publisher = Publisher(
-            self._client, options.timeout, self._provision.take, self._make_room
+            self._client,
+            options.timeout,
+            self._provision.take,
+            self._make_room,
+            self._provision.largest,
         )
         self._letterbox = Letterbox(self._api, self._publisher)
         self._overview = Overview(self._client, self._api, self._letterbox)
