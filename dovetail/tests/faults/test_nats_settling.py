@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 import nats
 import pytest
 import pytest_asyncio
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
-from dovetail import MessageQueue, connect
+from dovetail import MessageQueue, QueueFull, connect
 from dovetail.delivery import Claim, Delivery
+from dovetail.letters import DeadLetter
 from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
 from dovetail.transport import Subscription
-from dovetail.transports.nats import subscription
-from dovetail.transports.nats.layout import ATTEMPTS, consumer_of
+from dovetail.transports.nats import held, subscription, transport
+from dovetail.transports.nats.layout import ATTEMPTS, EVENTS, consumer_of
 from dovetail.transports.nats.transport import NatsTransport
 
 pytestmark = pytest.mark.faults
@@ -91,6 +95,152 @@ async def test_leases_are_renewed_while_notes_are_written(
             await note.respond(b"{}")
         await member.close()
     assert verdicts(said) == [b"+ACK", b"-NAK", b"-NAK"]
+
+
+async def test_failure_is_counted_once_there_is_room(full: Full) -> None:
+    """Until then the member keeps the message: it does not look as if it had died with it."""
+    [former] = await full.member.fetch(1)
+    await full.fill()
+    await full.member.retry(former, 0)
+    await full.member.release([former])  # as a worker that drains does
+    await full.renewed_for_longer_than_the_lease()
+    await full.empty()
+    [present] = await full.member.fetch(1)
+    assert (present.attempt, present.lost) == (2, 0)
+    full.member.ack([present])
+    await full.all_handled()
+    assert verdicts(full.said) == [b'-NAK {"delay": 0}', b"+ACK"]
+
+
+async def test_letter_is_kept_once_there_is_room(full: Full) -> None:
+    [delivery] = await full.member.fetch(1)
+    await full.fill()
+    await full.member.bury(delivery, letter("enough", full.claim))
+    await full.renewed_for_longer_than_the_lease()
+    assert not await full.queue.dead_letters.list()
+    await full.empty()
+    await full.all_handled()
+    [kept] = await full.queue.dead_letters.list()
+    assert kept.reason == "enough"
+    assert verdicts(full.said) == [b"+TERM"]
+
+
+async def test_what_cannot_be_given_back_is_handled_here(full: Full) -> None:
+    [former] = await full.member.fetch(1)
+    await full.fill()
+    await full.member.release([former])
+    [present] = await full.member.fetch(1)
+    assert (present.attempt, present.lost) == (1, 0)
+    full.member.ack([former])  # not in these hands any more
+    await full.renewed_for_longer_than_the_lease()
+    full.member.ack([present])
+    await full.all_handled()
+    assert verdicts(full.said) == [b"+ACK"]
+
+
+async def test_member_that_leaves_waits_for_no_room(full: Full) -> None:
+    [delivery] = await full.member.fetch(1)
+    await full.fill()
+    await full.member.retry(delivery, 0)
+    await full.member.close()
+    await full.empty()
+    again = await full.queue.transport.claim(full.claim)
+    [present] = await again.fetch(1)
+    assert (present.attempt, present.lost) == (1, 1)
+    again.ack([present])
+    await full.all_handled()
+    await again.close()
+
+
+async def test_notes_deleted_while_a_message_waits_for_its_next_attempt(
+    new_nats_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "API_SECONDS", 0.5)
+    server, event, group = await new_nats_server(), numbered(), fresh("group")
+    async with connect(server.url) as queue:
+        member = await queue.transport.claim(
+            Claim(group, event.__subject__, "event", "first", lease=1, prefetch=10)
+        )
+        await queue.publish(event(1))
+        await member.retry((await member.fetch(1))[0], 1)
+        async with operator(server) as jetstream:
+            await jetstream.delete_stream(ATTEMPTS)
+        async with asyncio.timeout(10):
+            [second] = await member.fetch(1)
+        await member.retry(second, 0)
+        [third] = await member.fetch(1)
+        assert third.attempt == second.attempt + 1
+        member.ack([third])
+        await all_handled(queue, group)
+        await member.close()
+
+
+class Full:
+    """A member of a group, and a message for it, on a server whose store can be filled."""
+
+    def __init__(self, server: NatsServer, queue: MessageQueue) -> None:
+        self.queue = queue
+        self.said = Seen[bytes]()
+        self._server, self._event = server, numbered()
+        subject = self._event.__subject__
+        self.claim = Claim(fresh("group"), subject, "event", "first", lease=1, prefetch=10)
+        listen(queue, f"$JS.ACK.*.{consumer_of(self.claim.group, subject)}.>", self.said)
+        self.member: Subscription
+
+    async def begin(self) -> None:
+        self.member = await self.queue.transport.claim(self.claim)
+        await self.queue.publish(self._event(1))
+
+    async def fill(self) -> None:
+        """Until there is no room for the smallest note."""
+        for size in (100_000, 1000, 0):
+            with suppress(QueueFull):
+                while True:
+                    await self.queue.publish_raw("events.f", b"x" * size)
+
+    async def empty(self) -> None:
+        async with operator(self._server) as jetstream:
+            await jetstream.purge_stream(EVENTS, subject="events.f")
+
+    async def renewed_for_longer_than_the_lease(self) -> None:
+        await self.said.has(len(self.said) + 4)
+
+    async def all_handled(self) -> None:
+        await all_handled(self.queue, self.claim.group)
+
+
+@pytest_asyncio.fixture
+async def full(new_nats_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Full]:
+    monkeypatch.setattr(held, "ROOM_SECONDS", 0.05)
+    server = await new_nats_server(max_file_store="1MB")
+    async with connect(server.url) as queue:
+        full = Full(server, queue)
+        await full.begin()
+        yield full
+        await full.member.close()
+
+
+def letter(reason: str, claim: Claim) -> DeadLetter:
+    return DeadLetter(
+        group=claim.group,
+        subject=claim.subject,
+        claimed=claim.subject,
+        kind="event",
+        reason=reason,
+        attempts=1,
+        died_at=datetime.now(UTC),
+        body=b"",
+    )
+
+
+@asynccontextmanager
+async def operator(server: NatsServer) -> AsyncIterator[JetStreamContext]:
+    """Another client of the server, who may do anything."""
+    client = await nats.connect(server.url)
+    try:
+        yield client.jetstream()
+    finally:
+        await client.close()
 
 
 @asynccontextmanager

@@ -7,8 +7,11 @@ the last note for each message, and only a message that is delivered again is lo
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
+from dovetail.errors import QueueError
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.publisher import Publisher
@@ -22,16 +25,29 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Attempts:
-    """The notes for the messages of one consumer."""
+    """The notes for the messages of one consumer; `restore` makes their stream again where it is gone."""
 
-    def __init__(self, api: JetStream, publisher: Publisher, stream: str, consumer: str) -> None:
+    def __init__(
+        self,
+        api: JetStream,
+        publisher: Publisher,
+        restore: Callable[[], Awaitable[None]],
+        stream: str,
+        consumer: str,
+    ) -> None:
         self._api = api
         self._publisher = publisher
+        self._restore = restore
         self._prefix = f"dovetail.attempts.{stream}.{consumer}."
 
     async def read(self, message: str) -> Count:
         """What is noted for the message with this key."""
-        found = await self._api.message(layout.ATTEMPTS, {"last_by_subj": self._prefix + message})
+        wanted = {"last_by_subj": self._prefix + message}
+        try:
+            found = await self._api.message(layout.ATTEMPTS, wanted)
+        except QueueError:
+            await self._restore()
+            found = await self._api.message(layout.ATTEMPTS, wanted)
         return Count() if found is None else msgspec.json.decode(found.body, type=Count)
 
     async def note(self, message: str, count: Count) -> None:

@@ -6,18 +6,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 
 from dovetail.delivery import Claim, Delivery
-from dovetail.errors import DovetailError
+from dovetail.errors import DovetailError, QueueFull
 from dovetail.letters import DeadLetter
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.attempts import Attempts, Count
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.delivered import NO_COUNT, NatsDelivery, has_fields, stored_at
 from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.held import Held
 
 log = logging.getLogger("dovetail.nats")
 
@@ -59,9 +61,7 @@ class NatsSubscription:
         self._restore = restore
         self._loop = asyncio.get_running_loop()
         self._buffer: deque[NatsDelivery] = deque()
-        #: All that is in our hands: waiting here, or with a handler.
-        self._held: dict[bytes, NatsDelivery] = {}
-        self._held_bytes = 0
+        self._held = Held(client, claim.prefetch, self._start)
         #: Messages that were asked for and have not come.
         self._asked = 0
         #: Messages that came since `_counted_from`.
@@ -105,22 +105,18 @@ class NatsSubscription:
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
-        held, acks = self._held, []
-        for delivery in cast(Sequence[NatsDelivery], deliveries):
-            if held.get(delivery.sequence) is delivery:
-                del held[delivery.sequence]
-                self._held_bytes -= len(delivery.body)
-                acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
-        self._client.write(b"".join(acks))
+        self._held.ack(cast(Sequence[NatsDelivery], deliveries))
         self._pull()
 
     async def retry(self, delivery: Delivery, pause: float) -> None:
         """As Subscription.retry."""
         mine = cast(NatsDelivery, delivery)
-        if self._holds(mine):
-            # The note comes first: after a crash between the two the message returns when its lease ends.
-            await self._note(mine, Count(mine.count.failed + 1, mine.count.released))
-            self._settle(mine, b'-NAK {"delay": %d}' % int(pause * layout.SECOND))
+        if mine in self._held:
+            count = Count(mine.count.failed + 1, mine.count.released)
+            note = partial(self._attempts.note, mine.key, count)
+            verdict = b'-NAK {"delay": %d}' % int(pause * layout.SECOND)
+            await self._held.settle_after(note, mine, verdict)
+            self._pull()
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
@@ -133,16 +129,13 @@ class NatsSubscription:
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """As Subscription.bury."""
         mine = cast(NatsDelivery, delivery)
-        try:
-            await self._bury(letter, f"{self._name}.{mine.key}")
-        except DovetailError:
-            self._let_go(mine)
-            raise
-        self._settle(mine, b"+TERM")
+        keep = partial(self._bury, letter, f"{self._name}.{mine.key}")
+        await self._held.settle_after(keep, mine, b"+TERM")
+        self._pull()
 
     async def stop(self) -> None:
         """As Subscription.stop."""
-        self._stopped = True
+        self._stopped = self._held.leaving = True
         for fetcher in self._fetchers:
             if not fetcher.done():
                 fetcher.set_result(None)
@@ -162,7 +155,6 @@ class NatsSubscription:
         if self._start_over in self._client.on_connected:
             self._client.on_connected.remove(self._start_over)
         self._held.clear()
-        self._held_bytes = 0
         if self._client.connected:
             await self._client.flush(HEARTBEAT_SECONDS)
 
@@ -209,7 +201,7 @@ class NatsSubscription:
         room = wanted - held - self._asked
         if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
             return
-        if self._held_bytes >= MOST_BYTES:
+        if self._held.bytes >= MOST_BYTES:
             return
         self._asked += room
         request = {
@@ -232,13 +224,13 @@ class NatsSubscription:
             self._asked -= 1
         # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…, or two more words before the stream.
         deliveries, sequence = words[4:6] if len(words) == 9 else words[6:8]
-        held = self._held.get(sequence)
+        held = self._held.messages.get(sequence)
         if held is not None:
             if stored_at(held.reply) == stored_at(reply):
                 # Its lease ended while we hold it: the later delivery is the one to be acked.
                 held.reply = reply
                 return
-            self._let_go(held)  # its stream was made anew
+            self._held.let_go(held)  # its stream was made anew
         if subject.startswith(_REPLAYED):
             if not subject.startswith(self._replays):  # another group's, which `>` matches, too
                 self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
@@ -250,8 +242,7 @@ class NatsSubscription:
         delivery.sequence, delivery.reply = sequence, reply
         delivery.arrived = self._heard = self._loop.time()
         delivery.count = NO_COUNT
-        self._held[sequence] = delivery
-        self._held_bytes += len(payload)
+        self._held.add(delivery)
         self._came += 1
         if deliveries == b"1":
             self._buffer.append(delivery)
@@ -266,10 +257,14 @@ class NatsSubscription:
             delivery.count = count = await self._attempts.read(delivery.key)
         except DovetailError as error:
             log.warning("message %s is left until its lease ends: %s", delivery.key, error)
-            self._let_go(delivery)
+            self._held.let_go(delivery)
             return
         delivery.attempt = count.failed + 1
         delivery.lost = max(0, deliveries - 1 - count.failed - count.released)
+        self._hand_over(delivery)
+
+    def _hand_over(self, delivery: NatsDelivery) -> None:
+        delivery.arrived = self._loop.time()
         self._buffer.append(delivery)
         self._wake_one()
 
@@ -291,38 +286,21 @@ class NatsSubscription:
     # Settling
 
     async def _release(self, delivery: NatsDelivery) -> None:
-        if not self._holds(delivery):
+        if delivery not in self._held:
             return
-        try:
-            await self._note(delivery, Count(delivery.count.failed, delivery.count.released + 1))
-        except DovetailError as error:
-            log.warning("message %s goes back when its lease ends: %s", delivery.key, error)
-        else:
-            self._settle(delivery, b"-NAK")
-
-    async def _note(self, delivery: NatsDelivery, count: Count) -> None:
+        count = Count(delivery.count.failed, delivery.count.released + 1)
         try:
             await self._attempts.note(delivery.key, count)
-        except DovetailError:
-            self._let_go(delivery)
-            raise
-
-    def _settle(self, delivery: NatsDelivery, verdict: bytes) -> None:
-        if self._let_go(delivery):
-            self._client.write(b"PUB %s %d\r\n%s\r\n" % (delivery.reply, len(verdict), verdict))
-        self._pull()
-
-    def _let_go(self, delivery: NatsDelivery) -> bool:
-        """Renew its lease no more; False where it was settled before."""
-        if not self._holds(delivery):
-            return False
-        del self._held[delivery.sequence]
-        self._held_bytes -= len(delivery.body)
-        return True
-
-    def _holds(self, delivery: NatsDelivery) -> bool:
-        """Whether it is not settled. What came again after that is another delivery, which others handle."""
-        return self._held.get(delivery.sequence) is delivery
+        except DovetailError as error:
+            full = isinstance(error, QueueFull) and not self._stopped
+            if full and (mine := self._held.take_over(delivery)) is not None:
+                self._hand_over(mine)  # to a handler of ours again
+                return
+            log.warning("message %s goes back when its lease ends: %s", delivery.key, error)
+            self._held.let_go(delivery)
+        else:
+            self._held.settle(delivery, b"-NAK")
+            self._pull()
 
     # Keeping
 
@@ -330,8 +308,7 @@ class NatsSubscription:
         """Renew leases, and notice when a pull request is gone though nobody said so."""
         while True:
             await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
-            renewals = [b"PUB %s 4\r\n+WPI\r\n" % held.reply for held in self._held.values()]
-            self._client.write(b"".join(renewals))
+            self._held.renew()
             self._give_back()
             silence = self._loop.time() - self._heard
             if self._asked and silence > 2.5 * HEARTBEAT_SECONDS and self._client.connected:

@@ -129,6 +129,7 @@ class NatsTransport:
         attempts = Attempts(
             self._api,
             self._publisher,
+            self._provision.streams,
             layout.stream_of(claim),
             layout.consumer_of(claim.group, claim.subject),
         )

@@ -1,0 +1,131 @@
+"""What one member has in its hands, and how it lets go of that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from copy import copy
+from typing import Any
+
+from dovetail.errors import DovetailError, QueueFull
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.delivered import NatsDelivery
+
+log = logging.getLogger("dovetail.nats")
+
+#: How often it is tried whether a full store has room again.
+ROOM_SECONDS = 1.0
+
+
+class Held:
+    """Messages that wait here or are with a handler: their leases are renewed until they are settled.
+
+    `most` is how many there may be; `start` runs what nobody waits for.
+    """
+
+    def __init__(
+        self, client: Client, most: int, start: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        self._client = client
+        self._most = most
+        self._start = start
+        #: By their sequence in the stream.
+        self.messages: dict[bytes, NatsDelivery] = {}
+        #: How many stay only because the store is full.
+        self._without_room = 0
+        self.bytes = 0
+        #: Nothing waits for room any more.
+        self.leaving = False
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __contains__(self, delivery: NatsDelivery) -> bool:
+        """Whether it is not settled. What came again after that is another delivery, which others handle."""
+        return self.messages.get(delivery.sequence) is delivery
+
+    def add(self, delivery: NatsDelivery) -> None:
+        """One more."""
+        self.messages[delivery.sequence] = delivery
+        self.bytes += len(delivery.body)
+
+    def renew(self) -> None:
+        """Renew the leases of all."""
+        renewals = [b"PUB %s 4\r\n+WPI\r\n" % one.reply for one in self.messages.values()]
+        self._client.write(b"".join(renewals))
+
+    def ack(self, deliveries: Sequence[NatsDelivery]) -> None:
+        """Settle these as handled."""
+        messages, acks = self.messages, []
+        for delivery in deliveries:
+            if messages.get(delivery.sequence) is delivery:
+                del messages[delivery.sequence]
+                self.bytes -= len(delivery.body)
+                acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
+        self._client.write(b"".join(acks))
+
+    def settle(self, delivery: NatsDelivery, verdict: bytes) -> None:
+        """Send what became of it."""
+        if self.let_go(delivery):
+            self._client.write(b"PUB %s %d\r\n%s\r\n" % (delivery.reply, len(verdict), verdict))
+
+    async def settle_after(
+        self, keep: Callable[[], Awaitable[None]], delivery: NatsDelivery, verdict: bytes
+    ) -> None:
+        """Settle it once the queue keeps what goes with the verdict: a crash between the two loses nothing.
+
+        Where the queue fails, the message returns when its lease ends. But while there is only no room it
+        stays here: let go again and again, it would look as if its workers died.
+        """
+        try:
+            await keep()
+        except DovetailError as error:
+            full = isinstance(error, QueueFull) and not self.leaving
+            # No more than half of what we may hold: the others are to be handled, too.
+            waits = full and self._without_room < self._most // 2
+            mine = self.take_over(delivery) if waits else None
+            if mine is None:
+                self.let_go(delivery)
+                raise
+            log.warning("message %s stays here until there is room: %s", delivery.key, error)
+            self._without_room += 1
+            self._start(self._settle_later(keep, mine, verdict))
+        else:
+            self.settle(delivery, verdict)
+
+    async def _settle_later(
+        self, keep: Callable[[], Awaitable[None]], delivery: NatsDelivery, verdict: bytes
+    ) -> None:
+        try:
+            while delivery in self and not self.leaving:
+                await asyncio.sleep(ROOM_SECONDS)
+                with suppress(QueueFull):
+                    await keep()
+                    self.settle(delivery, verdict)
+        except DovetailError as error:
+            log.warning("message %s comes again when its lease ends: %s", delivery.key, error)
+        self._without_room -= 1
+        self.let_go(delivery)
+
+    def let_go(self, delivery: NatsDelivery) -> bool:
+        """Renew its lease no more; False where it was settled before."""
+        if delivery not in self:
+            return False
+        del self.messages[delivery.sequence]
+        self.bytes -= len(delivery.body)
+        return True
+
+    def take_over(self, delivery: NatsDelivery) -> NatsDelivery | None:
+        """Hold its message as another delivery: whoever has this one settles nothing by it any more."""
+        if not self.let_go(delivery):
+            return None
+        mine = copy(delivery)
+        self.add(mine)
+        return mine
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self.messages.clear()
+        self.bytes = 0
