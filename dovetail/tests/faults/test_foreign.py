@@ -97,6 +97,7 @@ async def test_largest_message_of_others_can_be_given_up(
 ) -> None:
     """Its dead letter has no room for the reason beside the whole of it."""
     event, seen = numbered(), Seen[Numbered]()
+    await queue.publish(numbered()())  # which makes the stream
     for size in (foreign.max_payload, foreign.max_payload - 300, foreign.max_payload - 40_000):
         await foreign.publish(event.__subject__, b"x" * size)
     await caught_up(foreign)
