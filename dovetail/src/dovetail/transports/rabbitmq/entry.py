@@ -6,8 +6,10 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from pamqp.common import FieldTable
+
 from dovetail.delivery import Delivery
-from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.frames import OURS, Content, Properties
 from dovetail.transports.rabbitmq.layout import ATTEMPT, COPY, DELIVERIES, DUE, SUBJECT
 
 
@@ -72,14 +74,18 @@ def delivery_of(content: Content, claimed: str) -> RabbitDelivery:
     return delivery
 
 
+def theirs(content: Content) -> dict[str, str]:
+    """The headers that are not ours or the server's, as text: not all that comes can be sent as it was."""
+    return {
+        name: _text(value)
+        for name, value in (content.headers or {}).items()
+        if not name.startswith((OURS, "x-"))
+    }
+
+
 def headers_of(content: Content) -> dict[str, str] | None:
     """The headers that are not ours or the server's, as text, with the content type."""
-    table = content.headers or {}
-    headers = {
-        name: _text(value)
-        for name, value in table.items()
-        if not name.startswith(("dovetail-", "x-"))
-    }
+    headers = theirs(content)
     if headers and (kind := content.properties.content_type):
         headers["content-type"] = kind
     return headers or None
@@ -90,11 +96,7 @@ def again(
 ) -> Properties:
     """The properties of a copy that is delivered again. `due` is in seconds of Unix time."""
     properties = delivery.content.properties
-    headers = {
-        name: value
-        for name, value in (properties.headers or {}).items()
-        if name not in (DELIVERIES, DUE, ATTEMPT, SUBJECT) and not name.startswith("x-")
-    }
+    headers: FieldTable = {**theirs(delivery.content)}
     headers[COPY] = secrets.token_hex(8)
     if attempt > 1:
         headers[ATTEMPT] = attempt

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 from pamqp import commands
+from pamqp.common import FieldTable
 
 from dovetail.delivery import Claim
 from dovetail.errors import CommandClaimed
@@ -16,13 +17,13 @@ from dovetail.options import QueueOptions
 from dovetail.subjects import matches
 from dovetail.transports.rabbitmq import registry, streams
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Batch, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.entry import theirs
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import (
     COMMANDS,
     EVENTS,
     GROUPS,
     HISTORY,
-    OFFSET,
     SUBJECT,
     UNCLAIMED,
     exchange,
@@ -176,7 +177,7 @@ async def _put(channel: Channel, queue: str, claimed: str, contents: Sequence[Co
 def moved(content: Content, claimed: str) -> Properties:
     """The properties of a message that is put into a claim's queue by name."""
     properties = content.properties
-    headers = {name: value for name, value in (properties.headers or {}).items() if name != OFFSET}
+    headers: FieldTable = {**theirs(content)}
     if content.key != claimed:
         headers[SUBJECT] = content.key
     return Properties(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import Any
 
-from pamqp import commands, frame
+from pamqp import commands, decode, frame
 from pamqp.base import Frame
 from pamqp.header import ContentHeader
 
@@ -29,6 +30,12 @@ BYTES = "application/octet-stream"
 _EVENT = b'{"specversion":'
 
 Properties = commands.Basic.Properties
+#: How the names of headers of ours begin.
+OURS = "dovetail-"
+#: Bytes of the properties that do not begin with their length.
+_SIZES = {"octet": 1, "timestamp": 8}
+#: What pamqp raises for values that it cannot read.
+_UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 
 class Content:
@@ -60,10 +67,9 @@ class Content:
 
     @property
     def properties(self) -> Properties:
-        """All that is said about the message."""
+        """All that is said about the message and can be read."""
         if self._properties is None:
-            self._properties = Properties()
-            self._properties.unmarshal(self._flags, self._raw)
+            self._properties = _properties(self._flags, self._raw)
         return self._properties
 
 
@@ -75,6 +81,10 @@ def method(channel: int, command: Frame) -> bytes:
 def content(channel: int, properties: Properties, body: bytes, frame_max: int) -> bytes:
     """What follows a publish: the header, and the body in as many frames as it takes."""
     described = frame.marshal(ContentHeader(0, len(body), properties), channel)
+    if len(described) > frame_max:  # headers of others, to which ours were added
+        table = properties.headers or {}
+        properties.headers = {name: table[name] for name in table if name.startswith(OURS)}
+        described = frame.marshal(ContentHeader(0, len(body), properties), channel)
     return described + bodies(channel, body, frame_max)
 
 
@@ -128,4 +138,35 @@ def command(payload: bytes) -> Any:
 
 def _short(payload: bytes, at: int) -> tuple[str, int]:
     end = at + 1 + payload[at]
-    return payload[at + 1 : end].decode(), end
+    return payload[at + 1 : end].decode(errors="replace"), end
+
+
+def _properties(flags: int, raw: bytes) -> Properties:
+    """Without what means nothing: others send whatever they like, and a message is to come all the same."""
+    found, at = Properties(), 0
+    for name in found.__slots__:
+        if not flags & found.flags[name]:
+            continue
+        kind = found.amqp_type(name)
+        if kind == "table":
+            found.headers, at = _table(raw, at)
+            continue
+        end = at + (_SIZES.get(kind) or 1 + raw[at])
+        with suppress(*_UNREADABLE):
+            setattr(found, name, decode.by_type(raw[at:end], kind)[1])
+        at = end
+    return found
+
+
+def _table(raw: bytes, at: int) -> tuple[dict[str, Any], int]:
+    end, at = at + 4 + int.from_bytes(raw[at : at + 4], "big"), at + 4
+    table: dict[str, Any] = {}
+    while at < end:
+        name, at = _short(raw, at)
+        try:
+            size, table[name] = decode.embedded_value(raw[at:end])
+        except _UNREADABLE:  # a time, or what holds other values; their size is known
+            length = int.from_bytes(raw[at + 1 : at + 5], "big")
+            size = 9 if raw[at] == ord("T") else 5 + length
+        at += size
+    return table, end

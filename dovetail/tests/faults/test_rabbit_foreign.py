@@ -1,0 +1,126 @@
+"""Other clients of the same RabbitMQ server, who send whatever they like."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+import pytest_asyncio
+from pamqp import commands
+
+from dovetail import Backoff, Group, MessageQueue, Received, Worker, connect
+from dovetail.options import QueueOptions
+from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.names import fresh, fresh_subject
+from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.transports.rabbitmq.address import parse_address
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.frames import BODY, END, HEADER, METHOD
+from dovetail.transports.rabbitmq.layout import EVENTS
+
+pytestmark = pytest.mark.faults
+
+FAR = b"\x7f" + b"\xff" * 7  # a time in another geological age
+CONTENT_TYPE, HEADERS, MESSAGE_ID, TIMESTAMP = 0x8000, 0x2000, 0x80, 0x40
+#: Of each message the flags of its properties, and these.
+ODD = {
+    "content type": (CONTENT_TYPE, b"\x02\xff\xfe"),
+    "id": (MESSAGE_ID, b"\x02\xff\xfe"),
+    "time": (TIMESTAMP, FAR),
+}
+#: Values of a header.
+ODD_VALUES = {
+    "header with a time": b"T" + FAR,
+    "header with bytes": b"S\x00\x00\x00\x02\xff\xfe",
+    "header with a large number": b"d" + struct.pack(">d", 1e300),
+    "header with a table": b"F\x00\x00\x00\x05\x02\xff\xfet\x01",
+    "header as large as its frame": b"S" + struct.pack(">I", 130_980) + b"x" * 130_980,
+}
+
+
+@pytest_asyncio.fixture
+async def queue(rabbit_url: str) -> AsyncIterator[MessageQueue]:
+    async with connect(rabbit_url) as queue:
+        yield queue
+
+
+class Foreign:
+    """Publishes on a channel of its own, byte by byte."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def publish(
+        self, exchange: str, key: bytes, body: bytes, flags: int = 0, properties: bytes = b""
+    ) -> None:
+        """Return when the server has it."""
+        method = b"\x00\x3c\x00\x28\x00\x00" + _short(exchange.encode()) + _short(key) + b"\x00"
+        header = struct.pack(">HHQH", 60, 0, len(body), flags) + properties
+        for kind, payload in ((METHOD, method), (HEADER, header), (BODY, body)):
+            head = struct.pack(">BHI", kind, self._channel._number, len(payload))
+            self._channel.wire.write(head + payload + END)
+        await self._channel.call(commands.Basic.Qos())
+
+
+@pytest_asyncio.fixture
+async def foreign(rabbit_url: str, queue: MessageQueue) -> AsyncIterator[Foreign]:
+    client = Client(parse_address(rabbit_url, "url"), QueueOptions())
+    await client.open()
+    async with client.channel() as channel:
+        yield Foreign(channel)
+    await client.close()
+
+
+def _short(text: bytes) -> bytes:
+    return bytes((len(text),)) + text
+
+
+def _headers(table: Mapping[bytes, bytes]) -> bytes:
+    entries = b"".join(_short(name) + value for name, value in table.items())
+    return struct.pack(">I", len(entries)) + entries
+
+
+async def test_messages_that_cannot_be_read_are_messages(
+    queue: MessageQueue, foreign: Foreign
+) -> None:
+    """They are heard, handled, retried, given up, replayed, and looked at; nobody else is held up."""
+    top, seen, later = fresh_subject(), Seen[Received](), Seen[Received]()
+    group = Group(fresh("group"), retry=Backoff(first=0.01, tries=2))
+    another = Group(fresh("group"))
+
+    @another.on(f"{top}.>")
+    async def add(message: Received) -> None:
+        later.add(message)
+
+    @group.on(f"{top}.>")
+    async def fail(message: Received) -> None:
+        seen.add(message)
+        if message.body != b"good":
+            raise ValueError("no")
+
+    odd = {
+        "subject": (0, b""),
+        "name of a header": (HEADERS, _headers({b"\xff": b"t\x01"})),
+        **ODD,
+        **{name: (HEADERS, _headers({b"name": value})) for name, value in ODD_VALUES.items()},
+    }
+    async with listening(queue, f"{top}.>") as heard, Worker(queue, [group]):
+        for name, (flags, properties) in odd.items():
+            key = f"{top}.".encode() + (b"\xff" if name == "subject" else b"odd")
+            await foreign.publish(EVENTS, key, name.encode(), flags, properties)
+        await queue.publish_raw(f"{top}.good", b"good")
+        assert {one.body.decode() for one in await heard.has(len(odd) + 1)} == {*odd, "good"}
+        await all_handled(queue, group.name)
+        letters = await queue.dead_letters.list(group=group.name)
+        assert {letter.body.decode() for letter in letters} == set(odd)
+        assert {letter.attempts for letter in letters} == {2}
+        for letter in letters:
+            await queue.dead_letters.replay(letter)
+        await all_handled(queue, group.name)
+        assert len(await queue.waiting(f"{top}.>", another.name)) == len(odd) + 1
+        async with Worker(queue, [another]):
+            await later.has(len(odd) + 1)
+    assert [one.subject for one in later.items[:1]] == [f"{top}.\ufffd"]
+    assert len(seen) == 4 * len(odd) + 1
