@@ -259,6 +259,17 @@ async def test_message_that_is_too_large_harms_no_other(server: RabbitServer) ->
     assert set(numbers(seen.items)) == set(range(1, 101))
 
 
+async def test_request_that_is_too_large_harms_no_later_one(server: RabbitServer) -> None:
+    """The server closes the channel that all requests and answers go over."""
+    kind = question()
+    async with connect(server.url) as queue, Worker(queue, [answering(kind)]):
+        for _ in range(2):
+            with pytest.raises(MessageTooLarge) as caught:
+                await queue.request(kind(0, "x" * MOST_BYTES))
+            assert (caught.value.limit, caught.value.setting) == (MOST_BYTES, "max_message_size")
+            assert await queue.request(kind(1)) == "answer 1"
+
+
 async def test_cut_while_a_channel_is_opened_again(
     server: RabbitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,7 +75,7 @@ class Channel:
         self._publishes: dict[tuple[str, str], bytes] = {}
         self.error: Exception | None = None
         #: Called once when the channel ends without having been closed by us.
-        self.on_end: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], object] = lambda: None
         #: Called with what nobody takes.
         self.on_return: Callable[[Content], None] = lambda content: None
         #: Called when the server ends a consumer: its queue is gone, or moves.

@@ -12,16 +12,17 @@ from pamqp import commands
 
 from dovetail.answering import failure_answer
 from dovetail.envelope import Received, received
-from dovetail.errors import DovetailError, MessageTooLarge, NobodyListening, QueueUnavailable
+from dovetail.errors import DovetailError, MessageTooLarge, NobodyListening
 from dovetail.mailbox import Mailbox
 from dovetail.subjects import matches
 from dovetail.transport import Answerer
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import LIVE, REQUESTS, answers_of, key_of
-from dovetail.transports.rabbitmq.wire import Wire
+from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
 log = logging.getLogger("dovetail.rabbitmq")
 
@@ -38,18 +39,20 @@ _Attach = Callable[[Channel], Awaitable[None]]
 class Live:
     """Listeners, askers and servers of one process. What they need is made again on each new connection."""
 
-    def __init__(self, client: Client, source: str, check_size: Callable[[int], None]) -> None:
+    def __init__(self, client: Client, source: str, publisher: Publisher) -> None:
         self._client = client
         self._source = source
-        self._check_size = check_size
+        self._check_size, self._learn_size = publisher.check_size, publisher.learn_size
         self._numbers = count(1)
         self._asking: dict[str, Mailbox[bytes | None]] = {}
         self._asks: Channel | None = None
+        self._opening = asyncio.Lock()
 
     async def attach(self, wire: Wire) -> None:
         """A new connection: one channel for what is published, on which answers come back."""
         channel = await Channel.open(wire)
         channel.on_return = self._nobody_took
+        channel.on_end = lambda: self._learn_size(channel.error)
         await channel.consume(_REPLY_TO, self._answered, no_ack=True)
         self._asks = channel
 
@@ -61,12 +64,21 @@ class Live:
             async with asyncio.timeout_at(deadline):
                 wire = await self._client.ready()
                 await wire.writable()
+                channel = await self._ready(wire)
         except TimeoutError as error:
             raise self._client.unavailable() from error
-        if self._asks is None or self._asks.error is not None:
-            raise QueueUnavailable(f"the queue at {self._client.address.shown} cannot be reached")
+        except (ConnectionLost, ChannelClosed) as error:
+            raise self._client.unavailable(str(error)) from error
         mandatory = properties.reply_to is not None
-        self._asks.publish_live(exchange, key, properties, body, mandatory=mandatory)
+        channel.publish_live(exchange, key, properties, body, mandatory=mandatory)
+
+    async def _ready(self, wire: Wire) -> Channel:
+        """The channel; another where the server has closed it because of what was published."""
+        while (channel := self._asks) is None or channel.error is not None:
+            async with self._opening:
+                if self._asks is channel:
+                    await self.attach(wire)
+        return channel
 
     async def broadcast(self, subject: str, body: bytes, timeout: float) -> None:
         """As Transport.broadcast."""
@@ -116,6 +128,7 @@ class Live:
                 try:
                     answer = await mailbox.get(deadline)
                 except TimeoutError:
+                    self._check_size(len(body))  # how large it may be is known only now, perhaps
                     return
                 if answer is None:
                     raise NobodyListening(key)
@@ -143,6 +156,7 @@ class Live:
             said = Properties(correlation_id=asked.correlation_id)
             deadline = asyncio.get_running_loop().time()
             try:
+                self._check_size(len(body))
                 await self.tell("", asked.reply_to, said, body, deadline + 1)
             except DovetailError as error:
                 log.warning("an answer did not get through: %s", error)

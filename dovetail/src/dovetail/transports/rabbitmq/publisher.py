@@ -54,6 +54,13 @@ class Publisher:
         if size > self.limit:
             raise MessageTooLarge(size, self.limit, id=id, setting="max_message_size")
 
+    def learn_size(self, error: Exception | None) -> bool:
+        """Whether this is the server's word on how large a message may be."""
+        found = _TOO_LARGE.search(str(error))
+        if found:
+            self.limit = int(found[1])
+        return bool(found)
+
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """As Transport.publish."""
         deadline = asyncio.get_running_loop().time() + timeout
@@ -158,9 +165,7 @@ class Publisher:
 
     def _understand(self, error: ChannelClosed) -> None:
         """Return where another try may succeed; else raise what the refusal means."""
-        if found := _TOO_LARGE.search(error.text):
-            self.limit = int(found[1])
-        elif error.code != NOT_FOUND:
+        if not self.learn_size(error) and error.code != NOT_FOUND:
             raise self._client.refused(error)
 
     def _writing(self, messages: Sequence[Outgoing]) -> Write:

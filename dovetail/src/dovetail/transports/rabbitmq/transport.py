@@ -53,7 +53,7 @@ class RabbitTransport:
         self._options = options
         self._client = Client(address, options)
         self._publisher = Publisher(Client(address, options, quiet=True), self._provision)
-        self._live = Live(self._client, options.source, self._publisher.check_size)
+        self._live = Live(self._client, options.source, self._publisher)
         self._letterbox = Letterbox(self._client, self._publisher)
         self._overview = Overview(self._client, self._live)
         self._answering: set[asyncio.Task[None]] = set()
