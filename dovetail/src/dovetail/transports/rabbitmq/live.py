@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 from pamqp import commands
+from pamqp.base import Frame
 
 from dovetail.answering import failure_answer
 from dovetail.envelope import Received, received
@@ -189,11 +190,8 @@ class Live:
                 await _own_queue(channel, REQUESTS, subject, asked)
                 return
             queue = answers_of(group, subject)
-            await channel.call(commands.Queue.Declare(queue=queue, durable=True, auto_delete=True))
-            await channel.call(
-                commands.Queue.Bind(queue=queue, exchange=REQUESTS, routing_key=subject)
-            )
-            await channel.consume(queue, asked, no_ack=True)
+            declare = commands.Queue.Declare(queue=queue, durable=True, auto_delete=True)
+            await _consumed(channel, declare, REQUESTS, subject, asked)
 
         serving = self._attached(attach)
         await serving.__aenter__()
@@ -208,25 +206,27 @@ class Live:
     async def _attached(self, attach: _Attach) -> AsyncIterator[None]:
         """Attached now and on each later connection."""
         channels: list[Channel] = []
+        over = False
 
         async def on_connected(wire: Wire) -> None:
             channel = await Channel.open(wire)
-            try:
-                await attach(channel)
-            except BaseException:
-                channel.leave()
-                raise
+            if over:
+                await channel.close()
+                return
+            channels[:] = [channel]
+            await attach(channel)
             channel.on_end = lambda: wire.abort(f"{channel.error}")
             channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
-            channels[:] = [channel]
 
         deadline = asyncio.get_running_loop().time() + ATTACH_SECONDS
-        await self._client.with_wire(on_connected, deadline=deadline)
-        self._client.on_connected.append(on_connected)
         try:
+            await self._client.with_wire(on_connected, deadline=deadline)
+            self._client.on_connected.append(on_connected)
             yield
         finally:
-            self._client.on_connected.remove(on_connected)
+            over = True
+            if on_connected in self._client.on_connected:
+                self._client.on_connected.remove(on_connected)
             for channel in channels:
                 channel.on_end = lambda: None
                 await channel.close()
@@ -236,10 +236,16 @@ async def _own_queue(
     channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
 ) -> None:
     """A queue that is gone with the connection, and is read by us alone."""
-    declared = await channel.call(
-        commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
-    )
+    declare = commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
+    await _consumed(channel, declare, exchange, key, taker)
+
+
+async def _consumed(
+    channel: Channel, declare: Frame, exchange: str, key: str, taker: Callable[[Content], None]
+) -> None:
+    """Bound last: a queue that never had a consumer would stay when we are cancelled, and take what comes."""
+    declared = await channel.call(declare)
+    await channel.consume(declared.queue, taker, no_ack=True)
     await channel.call(
         commands.Queue.Bind(queue=declared.queue, exchange=exchange, routing_key=key)
     )
-    await channel.consume(declared.queue, taker, no_ack=True)

@@ -1,0 +1,139 @@
+"""What is cancelled or ended at any moment leaves nothing behind on RabbitMQ, and nobody else without."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pamqp import commands
+from pamqp.base import Frame
+
+from dovetail import MessageQueue, NobodyListening, connect
+from dovetail.testing.conformance.names import fresh, fresh_subject, question
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, until
+from dovetail.testing.servers import Proxy, RabbitServer
+from dovetail.transports.rabbitmq import live
+from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.frames import Content
+from dovetail.transports.rabbitmq.locks import lock
+from dovetail.transports.rabbitmq.transport import RabbitTransport
+from dovetail.transports.rabbitmq.wire import Wire
+
+pytestmark = pytest.mark.faults
+
+
+@pytest_asyncio.fixture
+async def queue(rabbit_server: RabbitServer) -> AsyncIterator[MessageQueue]:
+    async with connect(rabbit_server.url) as queue:
+        yield queue
+
+
+async def _wire(queue: MessageQueue) -> Wire:
+    assert isinstance(queue.transport, RabbitTransport)
+    return await queue.transport._client.ready()
+
+
+async def _cancelled_after(
+    asked: type[Frame], wire: Wire, doing: Coroutine[Any, Any, None]
+) -> None:
+    """Cancel it when it has asked the server for something, before there is an answer."""
+    task, write, told = asyncio.create_task(doing), wire.write, asyncio.Event()
+
+    def write_and_cancel(data: bytes) -> None:
+        write(data)
+        if data[7:11] == asked.index.to_bytes(4, "big"):
+            task.cancel()
+            told.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire, "write", write_and_cancel)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await told.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        commands.Channel.Open,
+        commands.Queue.Declare,
+        commands.Queue.Bind,
+        commands.Basic.Consume,
+    ],
+)
+async def test_cancelled_while_it_begins(queue: MessageQueue, asked: type[Frame]) -> None:
+    wire, kind = await _wire(queue), question()
+    channels = len(wire._channels)
+
+    async def listen() -> None:
+        async with queue.transport.listen(fresh_subject()):
+            raise AssertionError("it was to be cancelled before")
+
+    async def answer(body: bytes) -> bytes:
+        return body
+
+    async def serve(group: str | None) -> None:
+        await queue.transport.serve(kind.__subject__, group, answer)
+
+    async def closed() -> bool:
+        return len(wire._channels) == channels
+
+    for begin in (listen(), serve(None), serve(fresh("group"))):
+        await _cancelled_after(asked, wire, begin)
+        await until(closed, "its channels are closed")
+    with pytest.raises(NobodyListening):
+        await queue.request(kind(1))
+
+
+async def test_lock_of_one_who_was_cancelled(
+    queue: MessageQueue, rabbit_server: RabbitServer
+) -> None:
+    wire, name = await _wire(queue), fresh_subject("lock")
+
+    async def take() -> None:
+        async with lock(wire, name):
+            raise AssertionError("it was to be cancelled before")
+
+    await _cancelled_after(commands.Queue.Declare, wire, take())
+    async with (
+        connect(rabbit_server.url) as another,
+        asyncio.timeout(LIMIT_SECONDS),
+        lock(await _wire(another), name),
+    ):
+        pass
+
+
+async def test_listener_that_ends_while_the_connection_is_made_again(
+    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one after it in the row listens on."""
+    first, second = fresh_subject(), fresh_subject()
+    begun, ended, own_queue = asyncio.Event(), asyncio.Event(), live._own_queue
+
+    async def held(
+        channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
+    ) -> None:
+        if key == first:
+            begun.set()
+            await ended.wait()
+        await own_queue(channel, exchange, key, taker)
+
+    async with Proxy(rabbit_server) as proxy, connect(proxy.url) as queue:
+        channels = len((await _wire(queue))._channels)
+        leaving = queue.transport.listen(first)
+        await leaving.__aenter__()
+        async with queue.transport.listen(second) as events:
+            monkeypatch.setattr(live, "_own_queue", held)
+            proxy.cut()
+            await begun.wait()
+            await leaving.__aexit__(None, None, None)
+            ended.set()
+            wire = await _wire(queue)
+            await queue.transport.broadcast(second, b"heard")
+            async with asyncio.timeout(LIMIT_SECONDS):
+                assert (await anext(events)).body == b"heard"
+            assert len(wire._channels) == channels + 1
