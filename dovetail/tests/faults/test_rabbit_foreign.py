@@ -1,24 +1,35 @@
-"""Other clients of the same RabbitMQ server, who send whatever they like."""
+"""RabbitMQ: other clients, who send whatever they like, and operators who remove what is ours."""
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator, Mapping
+from typing import cast
 
 import pytest
 import pytest_asyncio
 from pamqp import commands
 
-from dovetail import Backoff, Group, MessageQueue, Received, Worker, connect
+from dovetail import (
+    Backoff,
+    Group,
+    MessageQueue,
+    Received,
+    Worker,
+    connect,
+)
 from dovetail.options import QueueOptions
+from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
-from dovetail.testing.conformance.names import fresh, fresh_subject
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
 from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import BODY, END, HEADER, METHOD
-from dovetail.transports.rabbitmq.layout import EVENTS
+from dovetail.transports.rabbitmq.layout import EVENTS, PRESENCE
+from dovetail.transports.rabbitmq.subscription import RabbitSubscription
 
 pytestmark = pytest.mark.faults
 
@@ -65,12 +76,18 @@ class Foreign:
 
 
 @pytest_asyncio.fixture
-async def foreign(rabbit_url: str, queue: MessageQueue) -> AsyncIterator[Foreign]:
+async def operator(rabbit_url: str, queue: MessageQueue) -> AsyncIterator[Client]:
+    """Connected when all that is ours is there."""
     client = Client(parse_address(rabbit_url, "url"), QueueOptions())
     await client.open()
-    async with client.channel() as channel:
-        yield Foreign(channel)
+    yield client
     await client.close()
+
+
+@pytest_asyncio.fixture
+async def foreign(operator: Client) -> AsyncIterator[Foreign]:
+    async with operator.channel() as channel:
+        yield Foreign(channel)
 
 
 def _short(text: bytes) -> bytes:
@@ -124,3 +141,19 @@ async def test_messages_that_cannot_be_read_are_messages(
             await later.has(len(odd) + 1)
     assert [one.subject for one in later.items[:1]] == [f"{top}.\ufffd"]
     assert len(seen) == 4 * len(odd) + 1
+
+
+async def test_queue_whose_consumers_are_counted_is_removed(
+    queue: MessageQueue, operator: Client
+) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with Worker(queue, [group := recording(event, seen)]) as worker:
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+        wire = await cast(RabbitSubscription, worker._subscriptions[0])._connection.ready()
+        await operator.ask(commands.Queue.Delete(queue=PRESENCE))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await wire.lost()
+        await queue.publish(event(2))
+        assert numbers(await seen.has(2)) == [1, 2]
+        await all_handled(queue, group.name)

@@ -122,6 +122,7 @@ class RabbitTransport:
         queues = ClaimedQueues(self._client, self._publisher, self._options, claim)
 
         async def on_channel(channel: Channel) -> None:
+            await self._provision(channel)
             await founding.provision(channel, claim, self._options)
             await members.attend(channel, queues.name, subscription.hands, self._answer)
 
