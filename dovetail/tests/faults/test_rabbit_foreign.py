@@ -13,6 +13,7 @@ from pamqp import commands
 
 from dovetail import (
     Backoff,
+    DeadLetterNotFound,
     Group,
     MessageQueue,
     Received,
@@ -28,7 +29,7 @@ from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import BODY, END, HEADER, METHOD
-from dovetail.transports.rabbitmq.layout import EVENTS, PRESENCE
+from dovetail.transports.rabbitmq.layout import EVENTS, PRESENCE, dead_of, delay_of, queue_of
 from dovetail.transports.rabbitmq.subscription import RabbitSubscription
 
 pytestmark = pytest.mark.faults
@@ -157,3 +158,31 @@ async def test_queue_whose_consumers_are_counted_is_removed(
         await queue.publish(event(2))
         assert numbers(await seen.has(2)) == [1, 2]
         await all_handled(queue, group.name)
+
+
+async def test_queues_of_failed_messages_are_removed(queue: MessageQueue, operator: Client) -> None:
+    """They are made again; what was in them is gone, and only that."""
+    event, seen = numbered(), Seen[Numbered]()
+    group = Group(fresh("group"), retry=Backoff(first=0.05, tries=2, jitter=0))
+
+    @group.on(event)
+    async def fail(message: Numbered) -> None:
+        seen.add(message)
+        raise ValueError("no")
+
+    name = queue_of(group.name, event.__subject__)
+    async with Worker(queue, [group]):
+        await queue.publish(event(1))
+        await all_handled(queue, group.name)
+        [lost] = await queue.dead_letters.list()
+        [counted] = await operator.ask(commands.Queue.Delete(queue=delay_of(name, 50)))
+        assert counted.message_count == 0
+        await operator.ask(commands.Queue.Delete(queue=dead_of(name)))
+        assert await queue.dead_letters.list() == []
+        with pytest.raises(DeadLetterNotFound):
+            await queue.dead_letters.drop(lost)
+        await queue.publish(event(2))
+        await all_handled(queue, group.name)
+        [letter] = await queue.dead_letters.list()
+    assert b'"number":2' in letter.body
+    assert numbers(seen.items) == [1, 1, 2, 2]

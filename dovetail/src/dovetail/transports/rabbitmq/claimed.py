@@ -15,7 +15,7 @@ from dovetail.letters import DeadLetter
 from dovetail.options import QueueOptions
 from dovetail.transports.rabbitmq import registry
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
+from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client, NoSuchQueue
 from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS, step_for
 from dovetail.transports.rabbitmq.entry import RabbitDelivery, again
 from dovetail.transports.rabbitmq.frames import Properties
@@ -48,26 +48,40 @@ class ClaimedQueues:
     async def deliver_again(self, deliveries: Sequence[RabbitDelivery], pause: float) -> None:
         """Have copies delivered after `pause` seconds, to any member."""
         step = step_for(pause)
-        queue = delay_of(self.name, step) if step else self.name
-        if step:
-            declares = delay_queue(self.name, step, self._options)
-            await self._declare(
-                queue, declares, msgspec.structs.replace(self._entry, delays=(step,))
-            )
         left = pause - step / 1000
         due = time.time() + pause if left > TOLERANCE_SECONDS else 0.0
         copies = [
             (again(one, attempt=one.attempt, due=due, claimed=self._claimed), one.body)
             for one in deliveries
         ]
-        await self._put(queue, copies)
+        if not step:
+            await self._put(self.name, copies)
+            return
+        declares = delay_queue(self.name, step, self._options)
+        fact = msgspec.structs.replace(self._entry, delays=(step,))
+        await self._keep(delay_of(self.name, step), copies, declares, fact)
 
     async def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter."""
         queue = dead_of(self.name)
-        declares = quorum_queue(queue, self._options)
-        await self._declare(queue, declares, msgspec.structs.replace(self._entry, dead=True))
-        await self._put(queue, [(Properties(delivery_mode=2, message_id=new_id()), packed(letter))])
+        copies = [(Properties(delivery_mode=2, message_id=new_id()), packed(letter))]
+        fact = msgspec.structs.replace(self._entry, dead=True)
+        await self._keep(queue, copies, quorum_queue(queue, self._options), fact)
+
+    async def _keep(
+        self,
+        queue: str,
+        copies: Sequence[tuple[Properties, bytes]],
+        declares: Frame,
+        fact: Entry,
+    ) -> None:
+        await self._declare(queue, declares, fact)
+        try:
+            await self._put(queue, copies)
+        except NoSuchQueue:  # somebody has removed it
+            self._declared.discard(queue)
+            await self._declare(queue, declares, fact)
+            await self._put(queue, copies)
 
     async def _put(self, queue: str, copies: Sequence[tuple[Properties, bytes]]) -> None:
         deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS

@@ -155,7 +155,7 @@ class Client(Connection[Wire]):
                 f"has a queue or exchange of this name with other settings: {error.text}; remove it "
                 "there, or use another vhost"
             )
-        kind = NoSuchQueue if error.code == 404 and "no queue" in error.text else QueueError
+        kind = NoSuchQueue if is_missing(error) else QueueError
         return kind(f"the queue at {self.address.shown} refused: {error}")
 
     def _wrong(self, what: str) -> ConfigurationError:
@@ -197,3 +197,8 @@ class Client(Connection[Wire]):
 def passes(error: ChannelClosed) -> bool:
     """Whether it is worth trying again: a leader is just being elected, or somebody has it locked."""
     return error.code in _PASSING_CODES or any(words in error.text for words in _PASSING_WORDS)
+
+
+def is_missing(error: ChannelClosed) -> bool:
+    """Whether there is no queue of the name; one whose node is down is there."""
+    return error.code == 404 and "no queue" in error.text

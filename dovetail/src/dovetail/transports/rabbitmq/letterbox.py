@@ -15,9 +15,9 @@ from pamqp.common import FieldTable
 from dovetail.errors import DeadLetterNotFound
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.transports.rabbitmq import registry
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claimed import unpacked
-from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client
+from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client, is_missing
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
 from dovetail.transports.rabbitmq.locks import lock
@@ -141,7 +141,12 @@ async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[De
 
 async def _each(channel: Channel, queue: str, take: Callable[[Content], bool | None]) -> None:
     """Call `take` for each message until it gives True; they go back when the channel is closed."""
-    declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
+    try:
+        declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
+    except ChannelClosed as error:
+        if is_missing(error):  # somebody has removed it, with what was in it
+            return
+        raise
     left = declared.message_count
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

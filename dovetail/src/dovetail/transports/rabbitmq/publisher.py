@@ -18,7 +18,7 @@ from dovetail.errors import (
     QueueUnavailable,
 )
 from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
-from dovetail.transports.rabbitmq.client import RETRY_SECONDS, Client, passes
+from dovetail.transports.rabbitmq.client import RETRY_SECONDS, Client, NoSuchQueue, passes
 from dovetail.transports.rabbitmq.frames import Properties
 from dovetail.transports.rabbitmq.layout import COMMANDS, EVENTS
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
@@ -84,7 +84,7 @@ class Publisher:
 
         batch = await self._confirmed(len(messages), write, deadline)
         if batch.returned:
-            raise QueueError(f"the queue {queue!r} is gone; what was to go there was not accepted")
+            raise NoSuchQueue(f"the queue {queue!r} is gone; what was to go there was not accepted")
 
     @property
     def connected(self) -> bool:
