@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import nats
@@ -23,6 +23,7 @@ from dovetail import (
     Worker,
     connect,
 )
+from dovetail.delivery import Claim
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import (
@@ -38,7 +39,8 @@ from dovetail.testing.conformance.names import (
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
 from dovetail.testing.servers.nats import caught_up
-from dovetail.transports.nats import layout
+from dovetail.transports.nats import layout, provision
+from dovetail.transports.nats.jetstream import NO_FOLDER, ApiError, JetStream
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
@@ -211,6 +213,33 @@ async def test_streams_that_were_there_before(new_nats_server: NewServer) -> Non
     info = await client.jetstream().stream_info(layout.EVENTS)
     assert info.config.description == "mine"
     await client.close()
+
+
+@pytest.mark.parametrize("refusals", [1, 100])
+async def test_folder_of_a_deleted_stream_is_still_being_removed(
+    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    """The server says that a stream is deleted, and its folder may still be there when it is made anew."""
+    call, left = JetStream.call, refusals
+
+    async def call_in_vain(
+        self: JetStream, subject: str, payload: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        nonlocal left
+        if subject == f"STREAM.CREATE.{layout.EVENTS}" and left:
+            left -= 1
+            raise ApiError(NO_FOLDER, "error creating store for stream")
+        return await call(self, subject, payload)
+
+    monkeypatch.setattr(JetStream, "call", call_in_vain)
+    monkeypatch.setattr(provision, "RETRY_SECONDS", 0.001)
+    claim = Claim(fresh("group"), fresh_subject(), "event", "first", lease=15, prefetch=10)
+    if refusals == 1:
+        await (await queue.transport.claim(claim)).close()
+        assert not left
+    else:
+        with pytest.raises(ConfigurationError, match="error creating store for stream"):
+            await queue.transport.claim(claim)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from dovetail.transports.nats.wire import ServerInfo
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
 SUBJECTS_OVERLAP = 10065
+#: A stream's folder cannot be made: that of one just deleted is still being removed, or the disk is no good.
+NO_FOLDER = 10049
 CONSUMER_NOT_FOUND = 10014
 MESSAGE_NOT_FOUND = 10037
 NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)

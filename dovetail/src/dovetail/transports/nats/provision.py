@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -19,9 +20,11 @@ from dovetail.transports.nats import layout
 from dovetail.transports.nats.existing import check_consumer, check_stream
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
+    NO_FOLDER,
     NO_PEERS,
     NOT_CLUSTERED,
     NOT_UNIQUE_ON_WORK_QUEUE,
+    RETRY_SECONDS,
     STREAM_NAME_IN_USE,
     STREAM_NOT_FOUND,
     ApiError,
@@ -31,6 +34,7 @@ from dovetail.transports.nats.jetstream import (
 log = logging.getLogger("dovetail.nats")
 
 _UPDATE_TRIES = 10
+_CREATE_TRIES = 20
 
 #: When a stream was made, and up to which sequence in it a group has handled everything.
 Place = tuple[str, int]
@@ -169,7 +173,7 @@ class Provision:
             **settings,
         }
         try:
-            await self._api.call(f"STREAM.CREATE.{name}", config)
+            await self._create(name, config)
         except ApiError as error:
             # There with other settings: an operator's choice, or subjects that were added since.
             if error.code != STREAM_NAME_IN_USE:
@@ -177,6 +181,16 @@ class Provision:
             known = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
             check_stream(known, config)
             await self._replicate(name, known)
+
+    async def _create(self, name: str, config: dict[str, Any]) -> None:
+        for tries_left in reversed(range(_CREATE_TRIES)):
+            try:
+                await self._api.call(f"STREAM.CREATE.{name}", config)
+                break
+            except ApiError as error:
+                if error.code != NO_FOLDER or not tries_left:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _replicate(self, name: str, config: dict[str, Any]) -> None:
         """Let a stream that was made with fewer copies keep as many as are wanted now."""
