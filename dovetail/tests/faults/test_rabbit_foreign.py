@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import cast
@@ -17,6 +18,7 @@ from dovetail import (
     Group,
     MessageQueue,
     Received,
+    Retry,
     Worker,
     connect,
 )
@@ -24,7 +26,7 @@ from dovetail.options import QueueOptions
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
-from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
@@ -186,3 +188,27 @@ async def test_queues_of_failed_messages_are_removed(queue: MessageQueue, operat
         [letter] = await queue.dead_letters.list()
     assert b'"number":2' in letter.body
     assert numbers(seen.items) == [1, 1, 2, 2]
+
+
+async def test_pause_without_end(queue: MessageQueue, foreign: Foreign) -> None:
+    """Asked for by a handler, or by a message of others: it waits, and nobody with it."""
+    event, seen, lasting = numbered(), Seen[Numbered](), _headers({b"dovetail-due": b"l" + FAR})
+    group = Group(fresh("group"))
+
+    @group.on(event)
+    async def wait(message: Numbered) -> None:
+        seen.add(message)
+        if message.number < 2:
+            raise Retry("much later", after=(1e18, math.inf)[message.number])
+
+    async def is_delayed() -> bool:
+        [row] = (await queue.status()).groups
+        return (row.waiting, row.in_hand) == (0, 3)
+
+    async with Worker(queue, [group]):
+        await foreign.publish(EVENTS, event.__subject__.encode(), b"{}", HEADERS, lasting)
+        for number in range(3):
+            await queue.publish(event(number))
+        assert sorted(numbers(await seen.has(3))) == [0, 1, 2]
+        await until(is_delayed, "what is to wait does")
+    assert len(seen) == 3

@@ -16,7 +16,7 @@ from dovetail.options import QueueOptions
 from dovetail.transports.rabbitmq import registry
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client, NoSuchQueue
-from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS, step_for
+from dovetail.transports.rabbitmq.delays import LONGEST_SECONDS, TOLERANCE_SECONDS, step_for
 from dovetail.transports.rabbitmq.entry import RabbitDelivery, again
 from dovetail.transports.rabbitmq.frames import Properties
 from dovetail.transports.rabbitmq.layout import (
@@ -47,6 +47,7 @@ class ClaimedQueues:
 
     async def deliver_again(self, deliveries: Sequence[RabbitDelivery], pause: float) -> None:
         """Have copies delivered after `pause` seconds, to any member."""
+        pause = min(pause, LONGEST_SECONDS)
         step = step_for(pause)
         left = pause - step / 1000
         due = time.time() + pause if left > TOLERANCE_SECONDS else 0.0
