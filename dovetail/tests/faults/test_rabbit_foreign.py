@@ -14,6 +14,7 @@ from pamqp import commands
 
 from dovetail import (
     Backoff,
+    Context,
     DeadLetterNotFound,
     Group,
     MessageQueue,
@@ -212,3 +213,24 @@ async def test_pause_without_end(queue: MessageQueue, foreign: Foreign) -> None:
         assert sorted(numbers(await seen.has(3))) == [0, 1, 2]
         await until(is_delayed, "what is to wait does")
     assert len(seen) == 3
+
+
+async def test_messages_without_an_id_are_told_apart(queue: MessageQueue, foreign: Foreign) -> None:
+    """What they cause has ids of its own each time; each keeps its id when it is handled again."""
+    top, ids = fresh_subject(), Seen[tuple[bytes, str]]()
+    group = Group(fresh("group"), retry=Backoff(first=0.01, tries=2))
+
+    @group.on(f"{top}.>")
+    async def fail(message: Received, context: Context) -> None:
+        ids.add((message.body, context.id))
+        if context.attempt == 1:
+            raise ValueError("no")
+
+    async with Worker(queue, [group]):
+        for body in (b"one", b"two", b"two"):
+            await foreign.publish(EVENTS, f"{top}.a".encode(), body)
+        await ids.has(6)
+        await all_handled(queue, group.name)
+    assert len(set(ids.items)) == 3
+    assert all(ids.items.count(one) == 2 for one in ids.items)
+    assert all(one for _, one in ids.items)

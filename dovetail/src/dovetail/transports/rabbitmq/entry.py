@@ -9,6 +9,7 @@ from typing import Any
 from pamqp.common import FieldTable
 
 from dovetail.delivery import Delivery
+from dovetail.identifiers import new_id
 from dovetail.transports.rabbitmq.frames import OURS, Content, Properties
 from dovetail.transports.rabbitmq.layout import ATTEMPT, COPY, DELIVERIES, DUE, SUBJECT
 
@@ -28,8 +29,13 @@ class RabbitDelivery(Delivery):
 
     @property
     def key(self) -> str:
-        """The id under which the message was published."""
-        return self.content.properties.message_id or self.identity
+        """The id under which the message was published; one of ours where others gave it none.
+
+        Its copies that are delivered again have that, too.
+        """
+        properties = self.content.properties
+        properties.message_id = properties.message_id or new_id()
+        return properties.message_id
 
     @property
     def identity(self) -> str:
@@ -109,7 +115,7 @@ def again(
         content_encoding=properties.content_encoding,
         headers=headers,
         delivery_mode=2,
-        message_id=properties.message_id,
+        message_id=delivery.key,
         timestamp=properties.timestamp,
     )
 
