@@ -11,12 +11,21 @@ import pytest_asyncio
 from pamqp import commands
 from pamqp.base import Frame
 
-from dovetail import MessageQueue, NobodyListening, connect
-from dovetail.testing.conformance.names import fresh, fresh_subject, question
-from dovetail.testing.conformance.waiting import LIMIT_SECONDS, until
+from dovetail import MessageQueue, NobodyListening, Worker, connect
+from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.names import (
+    Numbered,
+    fresh,
+    fresh_subject,
+    numbered,
+    numbers,
+    question,
+)
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, until
 from dovetail.testing.servers import Proxy, RabbitServer
 from dovetail.transports.rabbitmq import live
 from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.founding import _Witness
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.transport import RabbitTransport
@@ -137,3 +146,24 @@ async def test_listener_that_ends_while_the_connection_is_made_again(
             async with asyncio.timeout(LIMIT_SECONDS):
                 assert (await anext(events)).body == b"heard"
             assert len(wire._channels) == channels + 1
+
+
+async def test_connection_lost_while_a_group_is_founded(
+    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just when what it has written itself is to come back: it begins anew."""
+    event, seen, cuts, take = numbered(), Seen[Numbered](), iter(range(3)), _Witness._take
+    async with Proxy(rabbit_server) as proxy, connect(proxy.url) as queue:
+
+        def cut_before(witness: _Witness, content: Content) -> None:
+            if next(cuts, None) is None:
+                take(witness, content)
+            else:
+                proxy.cut()
+
+        async with Worker(queue, [recording(event, Seen[Numbered]())]):
+            await queue.publish_many([event(number) for number in range(10)])
+        monkeypatch.setattr(_Witness, "_take", cut_before)
+        async with asyncio.timeout(LIMIT_SECONDS), Worker(queue, [recording(event, seen)]):
+            assert numbers(await seen.has(10)) == list(range(10))
+    assert next(cuts, None) is None, "it was not cut"

@@ -111,6 +111,7 @@ class _Witness:
         self._queue = f"dovetail.witness.{secrets.token_hex(8)}"
         self._came: set[str] = set()
         self._more = asyncio.Event()
+        channel.on_end = self._more.set
 
     @classmethod
     async def of(cls, channel: Channel, wanted: Claim) -> _Witness:
@@ -136,10 +137,10 @@ class _Witness:
         mark = secrets.token_hex(8)
         self._channel.publish(batch, "", self._queue, Properties(message_id=mark), b"")
         while mark not in self._came:
-            self._more.clear()
-            await self._more.wait()
             if self._channel.error is not None:
                 raise self._channel.error
+            self._more.clear()
+            await self._more.wait()
         return [one for one in contents if _identity(one) not in self._came]
 
 
