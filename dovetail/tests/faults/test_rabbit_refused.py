@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import cast
 
@@ -24,6 +24,7 @@ from dovetail import (
     QueueError,
     QueueFull,
     QueueUnavailable,
+    Received,
     Unsupported,
     Worker,
     connect,
@@ -34,11 +35,12 @@ from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,
     fresh,
+    fresh_subject,
     numbered,
     numbers,
     question,
 )
-from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RabbitServer
 from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
@@ -51,6 +53,7 @@ pytestmark = pytest.mark.faults
 SETTING = "TODO_QUEUE_URL"
 SECRET = "s3cret-word"
 MOST_BYTES = 100_000
+MOST_CHANNELS = 20
 ALL, NONE = ".*", "^$"
 USERS = {
     "outsider:p": None,
@@ -64,7 +67,7 @@ USERS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server() -> AsyncIterator[RabbitServer]:
     """One for all; a test with an alarm ends it."""
-    settings = {"max_message_size": str(MOST_BYTES)}
+    settings = {"max_message_size": str(MOST_BYTES), "channel_max": str(MOST_CHANNELS)}
     server = RabbitServer(settings=settings, others=USERS)
     server.vhosts += ["queue", "exchange", "kept"]
     async with server:
@@ -290,6 +293,29 @@ async def test_cut_while_a_channel_is_opened_again(
             await queue.publish(event(0, "x" * MOST_BYTES))
         await queue.publish(event(2))
     assert next(cuts, None) is None, "it was not cut"
+
+
+async def test_more_listeners_than_the_server_grants(server: RabbitServer) -> None:
+    """One more is told so; the others hear, and so does whoever comes when they have gone."""
+    subject = fresh_subject()
+    async with connect(server.url) as queue:
+        async with AsyncExitStack() as listeners:
+            heard: list[AsyncIterator[Received]] = []
+
+            async def listen_more() -> None:
+                while True:
+                    listening = queue.transport.listen(subject)
+                    heard.append(await listeners.enter_async_context(listening))
+
+            with pytest.raises(QueueError, match=f"the {MOST_CHANNELS} channels .* channel_max"):
+                await listen_more()
+            await queue.transport.broadcast(subject, b"heard")
+            async with asyncio.timeout(LIMIT_SECONDS):
+                assert {(await anext(events)).body for events in heard} == {b"heard"}
+        async with queue.transport.listen(subject) as events:
+            await queue.transport.broadcast(subject, b"heard again")
+            async with asyncio.timeout(LIMIT_SECONDS):
+                assert (await anext(events)).body == b"heard again"
 
 
 class Attempts:

@@ -11,6 +11,7 @@ from pamqp import commands
 from pamqp.base import Frame
 from pamqp.exceptions import PAMQPException
 
+from dovetail.errors import QueueError
 from dovetail.server_address import Secret
 from dovetail.transports.rabbitmq import frames
 
@@ -65,6 +66,7 @@ class Wire(asyncio.Protocol):
         self._heard = False
         self._beating: asyncio.TimerHandle | None = None
         self.frame_max = FRAME_BYTES
+        self.most_channels = MOST_CHANNELS
         self.closed = False
         #: Why the server takes no messages for now; empty where it does.
         self.alarm = ""
@@ -216,7 +218,12 @@ class Wire(asyncio.Protocol):
         """A free number for a channel, whose frames go to it from now on."""
         if self.closed:
             raise ConnectionLost(self._why)
-        number = next(one for one in range(1, MOST_CHANNELS) if one not in self._channels)
+        numbers = range(1, self.most_channels + 1)
+        if (number := next((one for one in numbers if one not in self._channels), 0)) == 0:
+            raise QueueError(
+                f"the {self.most_channels} channels that the server grants a connection are taken: listen to "
+                "and answer fewer subjects on one, or raise its channel_max"
+            )
         self._channels[number] = channel
         return number
 
