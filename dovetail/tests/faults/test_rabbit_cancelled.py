@@ -198,3 +198,26 @@ async def test_member_that_stops_before_its_consumer_is_confirmed(
         another.ack(await another.fetch(1))
     await another.close()
     await stopped.close()
+
+
+async def test_last_of_a_group_leaves_while_another_joins(
+    queue: MessageQueue, rabbit_server: RabbitServer
+) -> None:
+    """As when workers are replaced one by one: the queue of requests goes with the one who leaves."""
+    kind = question()
+
+    async def answer(body: bytes) -> bytes:
+        return body
+
+    async with connect(rabbit_server.url) as another:
+        leave = await queue.transport.serve(kind.__subject__, "group", answer)
+        for _ in range(20):
+            joins = another.transport.serve(kind.__subject__, "group", answer)
+            _, stop = await asyncio.gather(leave(), joins)
+            async with queue.transport.request(
+                kind.__subject__, b"asked", LIMIT_SECONDS
+            ) as answers:
+                assert await anext(answers) == b"asked"
+            leave = await queue.transport.serve(kind.__subject__, "group", answer)
+            await stop()
+        await leave()

@@ -17,8 +17,8 @@ from dovetail.errors import DovetailError, MessageTooLarge, NobodyListening
 from dovetail.mailbox import Mailbox
 from dovetail.subjects import matches
 from dovetail.transport import Answerer
-from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
-from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.client import Client, is_missing
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import LIVE, REQUESTS, answers_of, key_of
@@ -245,7 +245,13 @@ async def _consumed(
 ) -> None:
     """Bound last: a queue that never had a consumer would stay when we are cancelled, and take what comes."""
     declared = await channel.call(declare)
-    await channel.consume(declared.queue, taker, no_ack=True)
+    try:
+        await channel.consume(declared.queue, taker, no_ack=True)
+    except ChannelClosed as error:
+        if not is_missing(error):
+            raise
+        # The last who answered has just left, and the queue with it: begin anew, on another channel.
+        raise ChannelClosed(INTERNAL_ERROR, error.text) from error
     await channel.call(
         commands.Queue.Bind(queue=declared.queue, exchange=exchange, routing_key=key)
     )
