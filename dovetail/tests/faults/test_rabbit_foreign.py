@@ -32,7 +32,14 @@ from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import BODY, END, HEADER, METHOD
-from dovetail.transports.rabbitmq.layout import EVENTS, PRESENCE, dead_of, delay_of, queue_of
+from dovetail.transports.rabbitmq.layout import (
+    EVENTS,
+    MEMBERS,
+    PRESENCE,
+    dead_of,
+    delay_of,
+    queue_of,
+)
 from dovetail.transports.rabbitmq.subscription import RabbitSubscription
 
 pytestmark = pytest.mark.faults
@@ -234,3 +241,31 @@ async def test_messages_without_an_id_are_told_apart(queue: MessageQueue, foreig
     assert len(set(ids.items)) == 3
     assert all(ids.items.count(one) == 2 for one in ids.items)
     assert all(one for _, one in ids.items)
+
+
+async def test_junk_where_only_ours_belongs(queue: MessageQueue, foreign: Foreign) -> None:
+    """Among the dead letters, and to all members: it ends no connection."""
+    event, begun, go_on = numbered(), Seen[Numbered](), asyncio.Event()
+    group = Group(fresh("group"), retry=Backoff(tries=1))
+
+    @group.on(event)
+    async def fail(message: Numbered) -> None:
+        begun.add(message)
+        await go_on.wait()
+        raise ValueError("no")
+
+    async with Worker(queue, [group]) as worker:
+        await queue.publish(event(1))
+        await begun.has(1)
+        wire = await cast(RabbitSubscription, worker._subscriptions[0])._connection.ready()
+        await foreign.publish(MEMBERS, b"", b"junk")
+        assert (await queue.status()).groups[0].in_hand == 1  # told by the same queue
+        go_on.set()
+        await all_handled(queue, group.name)
+        dead = dead_of(queue_of(group.name, event.__subject__))
+        await foreign.publish("", dead.encode(), b"junk")
+        [letter] = await queue.dead_letters.list()
+        await queue.dead_letters.drop(letter)
+        assert await queue.dead_letters.list() == []
+        assert queue.connected
+        assert not wire.closed

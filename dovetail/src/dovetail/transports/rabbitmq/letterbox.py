@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 from pamqp import commands
 from pamqp.common import FieldTable
 
@@ -22,6 +24,8 @@ from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
 from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.publisher import LONGEST_ID, Publisher
+
+log = logging.getLogger("dovetail.rabbitmq")
 
 #: What a look at all letters of one claim may take.
 LOOK_SECONDS = 60.0
@@ -131,7 +135,11 @@ async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[De
     found: deque[DeadLetter] = deque(maxlen=wanted.most)
 
     def take(content: Content) -> None:
-        letter = unpacked(content.properties.message_id or "", content.body)
+        try:
+            letter = unpacked(content.properties.message_id or "", content.body)
+        except msgspec.MsgspecError as error:
+            log.warning("what others put into %s is no dead letter: %s", queue, error)
+            return
         if wanted.takes(letter):
             found.append(letter)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,6 +15,8 @@ from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.hands import Hands
 from dovetail.transports.rabbitmq.layout import MEMBERS, PRESENCE
 from dovetail.transports.rabbitmq.live import Live
+
+log = logging.getLogger("dovetail.rabbitmq")
 
 #: What a member may take to answer. One that takes longer is left out.
 ANSWER_SECONDS = 1.0
@@ -53,7 +56,11 @@ async def attend(
     """Be counted, and answer questions, as long as the channel is there."""
 
     def asked(content: Content) -> None:
-        question = msgspec.json.decode(content.body, type=Question)
+        try:
+            question = msgspec.json.decode(content.body, type=Question)
+        except msgspec.MsgspecError as error:
+            log.warning("what others put into %s is no question: %s", MEMBERS, error)
+            return
         answer(content, msgspec.json.encode(_holding(queue, hands, question)))
 
     await channel.consume(PRESENCE, lambda content: None, no_ack=True)
