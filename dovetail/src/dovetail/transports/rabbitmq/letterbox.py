@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.transports.rabbitmq import registry
 from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claimed import unpacked
-from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client, is_missing
+from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, RETRY_SECONDS, Client, is_missing
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import COPY, SUBJECT, dead_of, queue_of
 from dovetail.transports.rabbitmq.locks import lock
@@ -29,6 +30,8 @@ log = logging.getLogger("dovetail.rabbitmq")
 
 #: What a look at all letters of one claim may take.
 LOOK_SECONDS = 60.0
+#: What a busy server may take to put back what was looked at; it does so after it has closed the channel.
+BACK_SECONDS = 5.0
 #: The year in which AMQP's timestamps begin.
 OLDEST_YEAR = 1970
 
@@ -49,8 +52,11 @@ class Letterbox:
         for entry in entries:
             if entry.dead and wanted.group in (None, entry.group):
 
-                async def look(channel: Channel, queue: str = dead_of(entry.queue)) -> None:
-                    found.extend(await _newest(channel, queue, wanted))
+                async def look(
+                    channel: Channel, count: int, queue: str = dead_of(entry.queue)
+                ) -> int:
+                    found.extend(await _newest(channel, queue, count, wanted))
+                    return 0
 
                 await self._undisturbed(dead_of(entry.queue), look)
         found.sort(key=lambda letter: (letter.died_at, letter.id), reverse=True)
@@ -87,7 +93,7 @@ class Letterbox:
     ) -> None:
         queue = dead_of(queue_of(letter.group, letter.claimed))
 
-        async def remove(channel: Channel) -> None:
+        async def remove(channel: Channel, count: int) -> int:
             tag = 0
 
             def take(content: Content) -> bool:
@@ -96,25 +102,32 @@ class Letterbox:
                     tag = content.tag
                 return bool(tag)
 
-            await _each(channel, queue, take)
+            await _each(channel, queue, count, take)
             if not tag:
                 raise DeadLetterNotFound(letter.id)
             if before is not None:
                 await before()
             channel.tell(commands.Basic.Ack(tag))
+            return 1
 
         await self._undisturbed(queue, remove)
 
-    async def _undisturbed(self, queue: str, use: Callable[[Channel], Awaitable[None]]) -> None:
-        """With nobody else looking, who would see less."""
+    async def _undisturbed(self, queue: str, use: Callable[[Channel, int], Awaitable[int]]) -> None:
+        """With nobody else looking, who would see less. `use` is told how many there are, and gives how many
+        it took away for good; the others are there again when this returns."""
 
         async def locked(channel: Channel) -> None:
             async with lock(channel.wire, f"{queue}+lock"):
                 looking = await Channel.open(channel.wire)
                 try:
-                    await use(looking)
+                    count = await _count(looking, queue)
+                    count -= await use(looking, count)
                 finally:
                     await looking.close()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BACK_SECONDS):
+                        while await _count(channel, queue) < count:  # noqa: ASYNC110 - it has no signal
+                            await asyncio.sleep(RETRY_SECONDS)
 
         deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
         await self._client.run(locked, deadline=deadline)
@@ -131,7 +144,9 @@ def _timestamp(at: datetime | None) -> datetime | None:
     return at if at is not None and at.year > OLDEST_YEAR else None
 
 
-async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[DeadLetter]:
+async def _newest(
+    channel: Channel, queue: str, count: int, wanted: LetterFilter
+) -> list[DeadLetter]:
     found: deque[DeadLetter] = deque(maxlen=wanted.most)
 
     def take(content: Content) -> None:
@@ -143,19 +158,24 @@ async def _newest(channel: Channel, queue: str, wanted: LetterFilter) -> list[De
         if wanted.takes(letter):
             found.append(letter)
 
-    await _each(channel, queue, take)
+    await _each(channel, queue, count, take)
     return list(found)
 
 
-async def _each(channel: Channel, queue: str, take: Callable[[Content], bool | None]) -> None:
-    """Call `take` for each message until it gives True; they go back when the channel is closed."""
+async def _count(channel: Channel, queue: str) -> int:
     try:
         declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
     except ChannelClosed as error:
         if is_missing(error):  # somebody has removed it, with what was in it
-            return
+            return 0
         raise
-    left = declared.message_count
+    return int(declared.message_count)
+
+
+async def _each(
+    channel: Channel, queue: str, left: int, take: Callable[[Content], bool | None]
+) -> None:
+    """Call `take` for so many messages until it gives True; they go back when the channel is closed."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def ended() -> None:
