@@ -11,11 +11,12 @@ import pytest_asyncio
 from pamqp import commands
 from pamqp.base import Frame
 
-from dovetail import MessageQueue, NobodyListening, Worker, connect
+from dovetail import Group, MessageQueue, NoAnswer, NobodyListening, Worker, connect
 from dovetail.delivery import Claim
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,
+    Question,
     fresh,
     fresh_subject,
     numbered,
@@ -221,3 +222,28 @@ async def test_last_of_a_group_leaves_while_another_joins(
             leave = await queue.transport.serve(kind.__subject__, "group", answer)
             await stop()
         await leave()
+
+
+async def test_stopped_without_an_answer_of_the_server(rabbit_server: RabbitServer) -> None:
+    """A handler of requests is cancelled at the end of the time to drain, as any other."""
+    kind, begun, ended = question(), asyncio.Event(), asyncio.Event()
+    group = Group(fresh("group"))
+
+    @group.on(kind)
+    async def answer(request: Question) -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return "never"
+
+    async with Proxy(rabbit_server) as proxy, connect(proxy.url) as queue:
+        async with Worker(queue, [group], drain=0):
+            with pytest.raises(NoAnswer):
+                await queue.request(kind(1), timeout=0.1)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await begun.wait()
+            proxy.black_hole(on=True)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await ended.wait()

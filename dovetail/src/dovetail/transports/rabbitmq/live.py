@@ -197,8 +197,12 @@ class Live:
         await serving.__aenter__()
 
         async def stop() -> None:
-            await serving.__aexit__(None, None, None)
-            await asyncio.gather(*tasks)
+            try:
+                await serving.__aexit__(None, None, None)
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:  # where there was no time to wait for them
+                    task.cancel()
 
         return stop
 
