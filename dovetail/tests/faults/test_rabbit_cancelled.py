@@ -12,7 +12,6 @@ from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail import Group, MessageQueue, NoAnswer, NobodyListening, Worker, connect
-from dovetail.delivery import Claim
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,
@@ -29,7 +28,6 @@ from dovetail.transports.rabbitmq import live
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.founding import _Witness
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.layout import queue_of
 from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.transport import RabbitTransport
 from dovetail.transports.rabbitmq.wire import Wire
@@ -170,35 +168,6 @@ async def test_connection_lost_while_a_group_is_founded(
         async with asyncio.timeout(LIMIT_SECONDS), Worker(queue, [recording(event, seen)]):
             assert numbers(await seen.has(10)) == list(range(10))
     assert next(cuts, None) is None, "it was not cut"
-
-
-async def test_member_that_stops_before_its_consumer_is_confirmed(
-    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It takes nothing more: what is published goes to the others."""
-    event, asked = numbered(), asyncio.Event()
-    claim = Claim(fresh("group"), event.__subject__, "event", "first", lease=10, prefetch=1)
-    name = queue_of(claim.group, claim.subject)
-
-    async def call(channel: Channel, command: Frame) -> Any:
-        answer = channel.ask(command)
-        if isinstance(command, commands.Basic.Consume) and command.queue == name:
-            asked.set()
-            await asyncio.Event().wait()
-        return await answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Channel, "call", call)
-        stopped = await queue.transport.claim(claim)
-        async with asyncio.timeout(LIMIT_SECONDS):
-            await asked.wait()
-    await stopped.stop()
-    await queue.publish(event(1))
-    another = await queue.transport.claim(claim)
-    async with asyncio.timeout(LIMIT_SECONDS):
-        another.ack(await another.fetch(1))
-    await another.close()
-    await stopped.close()
 
 
 async def test_last_of_a_group_leaves_while_another_joins(

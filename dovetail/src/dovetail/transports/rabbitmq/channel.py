@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from pamqp import commands
@@ -65,7 +64,6 @@ class Channel:
         #: channel is closed before.
         self._replies: list[tuple[Sequence[str], asyncio.Future[Any]]] = []
         self._consumers: dict[str, OnContent] = {}
-        self._tags = count(1)
         #: The content that comes just now, how many bytes are missing, and who gets it.
         self._content: Content | None = None
         self._missing = 0
@@ -202,10 +200,6 @@ class Channel:
         """The reply."""
         return await self.ask(command)
 
-    def new_tag(self) -> str:
-        """A consumer's that no other on this channel has."""
-        return str(next(self._tags))
-
     async def consume(
         self,
         queue: str,
@@ -213,11 +207,11 @@ class Channel:
         *,
         prefetch: int = 0,
         no_ack: bool = False,
-        tag: str = "",
+        exclusive: bool = False,
         arguments: Arguments | None = None,
     ) -> str:
-        """Have what comes on a queue handed to `taker`; gives the consumer's tag, which may be given."""
-        tag = tag or self.new_tag()
+        """Have what comes on a queue handed to `taker`; gives the consumer's tag."""
+        tag = f"{len(self._consumers)}-{id(taker):x}-{self._loop.time():.6f}"
         self._consumers[tag] = taker
         if prefetch:
             self.ask(commands.Basic.Qos(prefetch_count=prefetch))
@@ -226,6 +220,7 @@ class Channel:
                 queue=queue,
                 consumer_tag=tag,
                 no_ack=no_ack,
+                exclusive=exclusive,
                 arguments=dict(arguments or {}),
             )
         )

@@ -23,13 +23,10 @@ class Consumers:
         if wanted and (not self._granted or room >= self._granted):
             room = max(1, room)
             self._granted += room
-            tag = self._channel.new_tag()
-            self._tags.append(tag)  # before there is an answer, which may not be waited for
-            await self._channel.consume(self._queue, self._taker, prefetch=room, tag=tag)
+            self._tags.append(await self._channel.consume(self._queue, self._taker, prefetch=room))
 
     async def rest(self) -> None:
         """Want nothing. What came is still ours."""
         self._granted = 0
         while self._tags:
-            await self._channel.cancel(self._tags[-1])
-            self._tags.pop()
+            await self._channel.cancel(self._tags.pop())
