@@ -63,4 +63,8 @@ async def all_handled(queue: MessageQueue, *groups: str, within: float = LIMIT_S
         rows = [row for row in (await queue.status()).groups if row.group in groups]
         return bool(rows) and not any(row.waiting or row.in_hand for row in rows)
 
-    await until(idle, f"everything handled by {', '.join(groups)}", within)
+    async def still_idle() -> bool:
+        # On RabbitMQ what comes back from a delay is in no queue for a moment.
+        return await idle() and await idle()
+
+    await until(still_idle, f"everything handled by {', '.join(groups)}", within)

@@ -11,7 +11,13 @@ import signal
 import subprocess
 from pathlib import Path
 
-from dovetail.testing.servers.process import Identity, Server, ServerMissing
+from dovetail.testing.servers.process import (
+    LIMIT_SECONDS,
+    Identity,
+    Server,
+    ServerFailed,
+    ServerMissing,
+)
 
 
 class PostgresServer(Server):
@@ -47,6 +53,17 @@ class PostgresServer(Server):
         """Make an empty database; returns its address."""
         await self._run("createdb", "-h", self.host, "-p", str(self.port), "-U", "postgres", name)
         return self.database_url(name)
+
+    async def start(self) -> None:
+        """As Server.start. Processes of one that was killed hold its memory until they have noticed."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while True:
+                try:
+                    return await super().start()
+                except ServerFailed as error:
+                    if "shared memory block" not in str(error):
+                        raise
+                await self._wait_gone()
 
     async def _prepare(self) -> None:
         identity = self._identity()
