@@ -207,7 +207,6 @@ class Channel:
         *,
         prefetch: int = 0,
         no_ack: bool = False,
-        exclusive: bool = False,
         arguments: Arguments | None = None,
     ) -> str:
         """Have what comes on a queue handed to `taker`; gives the consumer's tag."""
@@ -220,7 +219,6 @@ class Channel:
                 queue=queue,
                 consumer_tag=tag,
                 no_ack=no_ack,
-                exclusive=exclusive,
                 arguments=dict(arguments or {}),
             )
         )
