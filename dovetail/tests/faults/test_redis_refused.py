@@ -188,6 +188,27 @@ async def test_server_that_keeps_nothing_over_a_restart(
         assert "set appendonly to yes" in caplog.text
 
 
+@pytest.mark.parametrize("appendfsync", ["everysec", "always", "no"])
+async def test_server_that_may_confirm_before_it_writes(
+    new_redis_server: NewServer, caplog: pytest.LogCaptureFixture, appendfsync: str
+) -> None:
+    server = await new_redis_server(settings={"appendfsync": appendfsync})
+    async with connect(server.url):
+        warned = "set appendfsync to always" in caplog.text
+    assert warned == (appendfsync == "everysec")
+
+
+async def test_user_who_may_not_ask_for_the_settings(
+    new_redis_server: NewServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await new_redis_server(settings={"appendfsync": "everysec"})
+    await redis_cli(server, "ACL", "SETUSER", "u", "on", ">p", "~*", "&*", "+@all", "-config")
+    event = numbered()
+    async with connect(f"redis://u:p@127.0.0.1:{server.port}") as queue:
+        await queue.publish(event(1))
+    assert "appendfsync" not in caplog.text
+
+
 async def test_database(new_redis_server: NewServer) -> None:
     server = await new_redis_server(settings={"databases": "4"})
     assert "has no database 4" in str(await refused(f"{server.url}/4"))

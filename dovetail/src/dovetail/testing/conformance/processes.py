@@ -29,6 +29,8 @@ class Crew:
         self._arguments = (address, group, subject, str(path))
         self._path = path
         self._running: list[subprocess.Popen[bytes]] = []
+        #: The process ids of those that `end_oldest` ended.
+        self.ended: set[int] = set()
 
     def start(self) -> None:
         """One more."""
@@ -39,14 +41,13 @@ class Crew:
         process = self._running[0]
         process.send_signal(number)
         status = await asyncio.to_thread(process.wait, LIMIT_SECONDS)
-        del self._running[0]
+        self.ended.add(self._running.pop(0).pid)
         return status
 
-    def handled(self) -> list[int]:
-        """The numbers of the messages, as often as they were handled."""
-        return (
-            [int(line) for line in self._path.read_bytes().split()] if self._path.exists() else []
-        )
+    def handled(self) -> list[tuple[int, int]]:
+        """Who handled which message, as (process id, number), in that order."""
+        lines = self._path.read_bytes().splitlines() if self._path.exists() else []
+        return [(int(member), int(number)) for member, number in map(bytes.split, lines)]
 
     async def have_handled(self, count: int) -> None:
         """Wait for so many."""

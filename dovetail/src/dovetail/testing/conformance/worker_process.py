@@ -1,6 +1,6 @@
 """A worker in a process of its own, to be killed: `python … ADDRESS GROUP SUBJECT FILE`.
 
-It appends the number of each message that it handles to the file.
+It appends its process id and the number of each message that it handles to the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def main(address: str, name: str, subject: str, path: str) -> None:
     @group.on(Numbered)
     async def handle(message: Numbered) -> None:
         await asyncio.sleep(0.001)
-        os.write(file, b"%d\n" % message.number)
+        os.write(file, b"%d %d\n" % (os.getpid(), message.number))
 
     async with connect(address) as queue:
         await run(queue, [group])

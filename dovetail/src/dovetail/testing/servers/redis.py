@@ -13,6 +13,9 @@ from dovetail.testing.servers.process import Server, ServerMissing
 class RedisServer(Server):
     """redis-server on a free port, its data in `folder`, with an append-only file unless told otherwise.
 
+    It syncs before it confirms: with `everysec` it confirms before it writes where its disk is slow, and
+    a killed one loses that.
+
     `settings` are Redis's own: `{"maxmemory": "20mb", "requirepass": "secret"}`. `login` goes into the
     address: "user:password" or ":password". With a `certificate` (a PEM file with its key) the server
     demands TLS.
@@ -49,6 +52,7 @@ class RedisServer(Server):
             "port": "0" if self.certificate else str(self.port),
             "dir": str(self.folder),
             "appendonly": "yes" if self.appendonly else "no",
+            "appendfsync": "always",
             "save": "",
             "shutdown-timeout": "0",  # for replicas that lag
         }

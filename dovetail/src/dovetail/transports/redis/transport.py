@@ -10,7 +10,7 @@ from typing import Literal
 
 from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
-from dovetail.errors import CommandClaimed, ConfigurationError, DovetailError, Unsupported
+from dovetail.errors import CommandClaimed, DovetailError, Unsupported
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.options import QueueOptions
 from dovetail.status import QueueStatus
@@ -21,9 +21,10 @@ from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.layout import events_of, lua_pattern_of, queue_of
 from dovetail.transports.redis.letterbox import Letterbox
 from dovetail.transports.redis.live import Live
-from dovetail.transports.redis.overview import Overview, server_info
+from dovetail.transports.redis.overview import Overview
 from dovetail.transports.redis.publisher import Publisher, check_size
 from dovetail.transports.redis.pubsub import PubSub
+from dovetail.transports.redis.settings import check_settings
 from dovetail.transports.redis.subscription import RedisSubscription
 from dovetail.transports.redis.trim import trim
 
@@ -61,35 +62,10 @@ class RedisTransport:
         """As Transport.open."""
         await self._client.open()
         try:
-            await self._check_settings()
+            await check_settings(self._client, self._options.setting)
         except BaseException:
             await self._client.close()
             raise
-
-    async def _check_settings(self) -> None:
-        """Settings of the server that take promises away are said, or refused."""
-        info = await server_info(self._client, "memory", "persistence")
-        policy = info.get("maxmemory_policy", "noeviction")
-        limited = info.get("maxmemory", "0") != "0"
-        shown, setting = self._address.shown, self._options.setting
-        if policy.startswith("allkeys") and limited:
-            raise ConfigurationError(
-                f"the queue at {shown} ({setting}) throws messages away when its memory is full: set its "
-                f"maxmemory-policy to noeviction, it is {policy}",
-                setting=setting,
-            )
-        if policy.startswith("volatile") and limited:
-            log.warning(
-                "the queue at %s forgets ids when its memory is full, so that what is published again under "
-                "the same id may come twice: set its maxmemory-policy to noeviction, it is %s",
-                shown,
-                policy,
-            )
-        if info.get("aof_enabled") == "0":
-            log.warning(
-                "the queue at %s has no append-only file: a restart loses messages; set appendonly to yes",
-                shown,
-            )
 
     async def close(self) -> None:
         """As Transport.close."""
