@@ -269,30 +269,3 @@ async def test_junk_where_only_ours_belongs(queue: MessageQueue, foreign: Foreig
         assert await queue.dead_letters.list() == []
         assert queue.connected
         assert not wire.closed
-
-
-async def test_letters_that_the_server_puts_back_late(
-    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a busy one does, after it has closed the channel: whoever looks again sees them all the same."""
-    event, close, loop = numbered(), Channel.close, asyncio.get_running_loop()
-    group = Group(fresh("group"), retry=Backoff(tries=1))
-
-    @group.on(event)
-    async def fail(message: Numbered) -> None:
-        raise ValueError("no")
-
-    async def close_later(channel: Channel) -> None:
-        if len(channel._consumers) == 1:
-            loop.call_later(0.2, channel.leave)
-        else:
-            await close(channel)
-
-    async with Worker(queue, [group]):
-        await queue.publish(event(1))
-        await all_handled(queue, group.name)
-    monkeypatch.setattr(Channel, "close", close_later)
-    [letter] = await queue.dead_letters.list()
-    assert await queue.dead_letters.list() == [letter]
-    await queue.dead_letters.drop(letter)
-    assert not await queue.dead_letters.list()

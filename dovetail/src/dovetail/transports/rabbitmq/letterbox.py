@@ -51,16 +51,19 @@ class Letterbox:
         found: list[DeadLetter] = []
         for entry in entries:
             if entry.dead and wanted.group in (None, entry.group):
-
-                async def look(
-                    channel: Channel, count: int, queue: str = dead_of(entry.queue)
-                ) -> int:
-                    found.extend(await _newest(channel, queue, count, wanted))
-                    return 0
-
-                await self._undisturbed(dead_of(entry.queue), look)
+                found += await self._newest(dead_of(entry.queue), wanted)
         found.sort(key=lambda letter: (letter.died_at, letter.id), reverse=True)
         return found[: wanted.most]
+
+    async def _newest(self, queue: str, wanted: LetterFilter) -> list[DeadLetter]:
+        found: list[DeadLetter] = []
+
+        async def look(channel: Channel, count: int) -> int:
+            found[:] = await _newest(channel, queue, count, wanted)
+            return 0
+
+        await self._undisturbed(queue, look)
+        return found
 
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
@@ -92,8 +95,10 @@ class Letterbox:
         self, letter: DeadLetter, before: Callable[[], Awaitable[None]] | None
     ) -> None:
         queue = dead_of(queue_of(letter.group, letter.claimed))
+        prepared = False
 
         async def remove(channel: Channel, count: int) -> int:
+            nonlocal prepared
             tag = 0
 
             def take(content: Content) -> bool:
@@ -103,10 +108,14 @@ class Letterbox:
                 return bool(tag)
 
             await _each(channel, queue, count, take)
+            # Where the connection was lost after the ack, it may have arrived, and it may not.
+            if not tag and prepared:
+                return 0
             if not tag:
                 raise DeadLetterNotFound(letter.id)
-            if before is not None:
+            if before is not None and not prepared:
                 await before()
+            prepared = True
             channel.tell(commands.Basic.Ack(tag))
             return 1
 
@@ -114,20 +123,21 @@ class Letterbox:
 
     async def _undisturbed(self, queue: str, use: Callable[[Channel, int], Awaitable[int]]) -> None:
         """With nobody else looking, who would see less. `use` is told how many there are, and gives how many
-        it took away for good; the others are there again when this returns."""
+        it took away for good; the others are there again when this returns. It is used again where the
+        connection was lost meanwhile."""
+        seen = 0
 
         async def locked(channel: Channel) -> None:
+            nonlocal seen
             async with lock(channel.wire, f"{queue}+lock"):
+                await _has(channel, queue, seen)
                 looking = await Channel.open(channel.wire)
                 try:
-                    count = await _count(looking, queue)
-                    count -= await use(looking, count)
+                    seen = await _count(looking, queue) or 0
+                    taken = await use(looking, seen)
                 finally:
                     await looking.close()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(BACK_SECONDS):
-                        while await _count(channel, queue) < count:  # noqa: ASYNC110 - it has no signal
-                            await asyncio.sleep(RETRY_SECONDS)
+                await _has(channel, queue, seen - taken)
 
         deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
         await self._client.run(locked, deadline=deadline)
@@ -162,14 +172,28 @@ async def _newest(
     return list(found)
 
 
-async def _count(channel: Channel, queue: str) -> int:
+async def _count(channel: Channel, queue: str) -> int | None:
+    """None where somebody has removed it, with what was in it."""
     try:
         declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
     except ChannelClosed as error:
-        if is_missing(error):  # somebody has removed it, with what was in it
-            return 0
+        if is_missing(error):
+            return None
         raise
     return int(declared.message_count)
+
+
+async def _has(channel: Channel, queue: str, count: int) -> None:
+    """Wait until the server has put back what was looked at, here or on a connection that was lost."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BACK_SECONDS):
+            while await _has_fewer(channel, queue, count):  # noqa: ASYNC110 - it has no signal
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _has_fewer(channel: Channel, queue: str, count: int) -> bool:
+    found = await _count(channel, queue)
+    return found is not None and found < count
 
 
 async def _each(
@@ -188,7 +212,11 @@ async def _each(
         if not done.done() and (take(content) or not left):
             done.set_result(None)
 
+    def removed(_consumer: str) -> None:
+        if not done.done():
+            done.set_result(None)
+
     if left:
-        channel.on_end = ended
+        channel.on_end, channel.on_cancel = ended, removed
         await channel.consume(queue, came)
         await done
