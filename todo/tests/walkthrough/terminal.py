@@ -67,7 +67,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_from_a_shell,
         )
         os.close(slave)
         asyncio.get_running_loop().add_reader(self._master, self._read)
@@ -121,6 +121,12 @@ class Terminal:
             self._ended = True
             asyncio.get_running_loop().remove_reader(self._master)
         self._more.set()
+
+
+def _as_from_a_shell() -> None:
+    """In the terminal's foreground, and Ctrl-C arrives, also where a script runs the tests behind it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_terminal() -> tuple[int, int]:
