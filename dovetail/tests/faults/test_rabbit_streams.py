@@ -1,4 +1,4 @@
-"""What lies in RabbitMQ's streams is read to the last message, whatever its size; registered facts stay."""
+"""What lies in RabbitMQ is read to the last message, whatever its size and number; registered facts stay."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest_asyncio
 from msgspec.structs import replace
+from pamqp import commands
 
 from dovetail import CommandClaimed, MessageQueue, Worker, connect
 from dovetail.testing.conformance.base import recording
@@ -17,7 +18,8 @@ from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import RabbitServer
 from dovetail.transports.rabbitmq import registry, streams
 from dovetail.transports.rabbitmq.channel import Batch, Channel
-from dovetail.transports.rabbitmq.frames import Content
+from dovetail.transports.rabbitmq.consumers import Consumers
+from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import UNCLAIMED
 from dovetail.transports.rabbitmq.registry import Entry
 from dovetail.transports.rabbitmq.transport import RabbitTransport
@@ -138,3 +140,17 @@ async def test_founded_by_many_members_at_once_gets_the_history_once(
     done.set()
     await joined
     assert sorted(one.number for one in seen.items) == list(range(1000))
+
+
+async def test_more_is_wanted_at_once_than_amqp_can_count(
+    new_queue: Callable[[], Awaitable[MessageQueue]],
+) -> None:
+    """As by a group whose `prefetch` is so large: what is beyond comes by another consumer."""
+    channel, came = await Channel.open(await _wire(await new_queue())), Seen[Content]()
+    queue = (await channel.call(commands.Queue.Declare(exclusive=True))).queue
+    consumers = Consumers(channel, queue, came.add)
+    for _ in range(3):
+        await consumers.adjust(150_000, 0)
+    assert len(consumers._tags) == 2
+    channel.publish_live("", queue, Properties(), b"one", mandatory=True)
+    assert [one.body for one in await came.has(1)] == [b"one"]

@@ -17,6 +17,8 @@ from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 CLOSE_SECONDS = 5.0
 #: The server's code for what it could not do just now.
 INTERNAL_ERROR = 541
+#: What AMQP can count for a consumer.
+LARGEST_PREFETCH = 65_535
 
 Arguments = Mapping[str, Any]
 OnContent = Callable[[Content], None]

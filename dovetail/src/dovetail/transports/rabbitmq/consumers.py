@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dovetail.transports.rabbitmq.channel import Channel, OnContent
+from dovetail.transports.rabbitmq.channel import LARGEST_PREFETCH, Channel, OnContent
 
 
 class Consumers:
@@ -21,7 +21,7 @@ class Consumers:
             await self.rest()
         room = wanted - max(self._granted, held)
         if wanted and (not self._granted or room >= self._granted):
-            room = max(1, room)
+            room = min(max(1, room), LARGEST_PREFETCH)
             self._granted += room
             self._tags.append(await self._channel.consume(self._queue, self._taker, prefetch=room))
 

@@ -16,7 +16,7 @@ from dovetail.envelope import Received, received
 from dovetail.errors import NobodyListening
 from dovetail.status import GroupStatus, QueueStatus
 from dovetail.transports.rabbitmq import members, registry, streams
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import LARGEST_PREFETCH, Channel
 from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.founding import is_event
@@ -234,7 +234,7 @@ async def _delayed(wire: Wire, entry: Entry, most: int) -> list[Held]:
 async def _peek(channel: Channel, queue: str, claimed: str, most: int) -> list[Held]:
     got: list[Content] = []
     declared = await channel.call(commands.Queue.Declare(queue=queue, passive=True))
-    wanted = min(most, declared.message_count)
+    wanted = min(most, declared.message_count, LARGEST_PREFETCH)
     enough = asyncio.Event()
 
     def take(content: Content) -> None:
