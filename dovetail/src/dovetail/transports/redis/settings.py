@@ -23,8 +23,8 @@ async def check_settings(client: Client, setting: str) -> None:
         )
     elif await _appendfsync(client) == b"everysec":
         log.warning(
-            "the queue at %s writes once a second: if it is killed while its disk is slow, it loses up to "
-            "two seconds of what it confirmed; set appendfsync to always",
+            "the queue at %s has appendfsync everysec: if it is killed while its disk is slow, up to two "
+            "seconds of what it confirmed are lost; set appendfsync to always",
             shown,
         )
 
