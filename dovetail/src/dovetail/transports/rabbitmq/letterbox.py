@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar
 
 import msgspec
 from pamqp import commands
@@ -35,8 +34,6 @@ BACK_SECONDS = 5.0
 #: The year in which AMQP's timestamps begin.
 OLDEST_YEAR = 1970
 
-Result = TypeVar("Result")
-
 
 class Letterbox:
     """Lists, replays and drops dead letters."""
@@ -56,14 +53,24 @@ class Letterbox:
         return found[: wanted.most]
 
     async def _newest(self, queue: str, wanted: LetterFilter) -> list[DeadLetter]:
-        found: list[DeadLetter] = []
+        found: deque[DeadLetter] = deque(maxlen=wanted.most)
+
+        def take(content: Content) -> None:
+            try:
+                letter = unpacked(content.properties.message_id or "", content.body)
+            except msgspec.MsgspecError as error:
+                log.warning("what others put into %s is no dead letter: %s", queue, error)
+                return
+            if wanted.takes(letter):
+                found.append(letter)
 
         async def look(channel: Channel, count: int) -> int:
-            found[:] = await _newest(channel, queue, count, wanted)
+            found.clear()
+            await _each(channel, queue, count, take)
             return 0
 
         await self._undisturbed(queue, look)
-        return found
+        return list(found)
 
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
@@ -108,10 +115,9 @@ class Letterbox:
                 return bool(tag)
 
             await _each(channel, queue, count, take)
-            # Where the connection was lost after the ack, it may have arrived, and it may not.
-            if not tag and prepared:
-                return 0
             if not tag:
+                if prepared:  # the connection was lost after the ack, which has arrived
+                    return 0
                 raise DeadLetterNotFound(letter.id)
             if before is not None and not prepared:
                 await before()
@@ -152,24 +158,6 @@ def _id_of(letter: DeadLetter) -> str:
 def _timestamp(at: datetime | None) -> datetime | None:
     """A time that AMQP can hold: events of others may be as old as they say."""
     return at if at is not None and at.year > OLDEST_YEAR else None
-
-
-async def _newest(
-    channel: Channel, queue: str, count: int, wanted: LetterFilter
-) -> list[DeadLetter]:
-    found: deque[DeadLetter] = deque(maxlen=wanted.most)
-
-    def take(content: Content) -> None:
-        try:
-            letter = unpacked(content.properties.message_id or "", content.body)
-        except msgspec.MsgspecError as error:
-            log.warning("what others put into %s is no dead letter: %s", queue, error)
-            return
-        if wanted.takes(letter):
-            found.append(letter)
-
-    await _each(channel, queue, count, take)
-    return list(found)
 
 
 async def _count(channel: Channel, queue: str) -> int | None:
