@@ -1,7 +1,7 @@
 # `make` alone lists the targets. ARGS= is passed on: make up ARGS="--scale save-handler=3"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench format lock clean dev servers
+.PHONY: help setup up test test-containers check bench format lock images clean dev servers
 BIN := .venv/bin
 PYTHON ?=
 ARGS ?=
@@ -11,7 +11,7 @@ $(shell [ "`cat .venv/.home 2>/dev/null`" = "$(CURDIR)" ] && [ -x $(BIN)/python 
 	|| rm -f .venv/.runtime .venv/.dev)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.runtime ## make the environment in .venv without running anything
 	@:
@@ -21,6 +21,9 @@ up: setup ## run the whole to-do application; Ctrl-C stops it
 
 test: dev servers ## run all tests, on real servers, two at a time; ARGS are pytest's
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-containers: dev ## run the images and the Compose files on a real container engine
+	@scripts/test-containers.sh $(ARGS)
 
 check: dev ## format, lint, strict types and import contracts, changing nothing
 	@$(BIN)/ruff format --check .
@@ -34,6 +37,9 @@ bench: dev servers ## measure ours against the raw clients and the peers
 format: dev ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+images: ## build the images of deploy/ and draw the secrets that are missing
+	@scripts/images.sh $(ARGS)
 
 lock: ## pin what the requirements*.in files name; ARGS=--upgrade for newer versions
 	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Builds the images of deploy/ and draws the secrets that are missing. ARGS are those of `docker build`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+components="todo-web todo-api save-handler audit-handler mutating-handler tools"
+version=${TODO_VERSION:-latest}
+
+if ! docker info >/dev/null 2>&1; then
+    echo "There is no Docker engine that this user may use: docker info says why." \
+        "(On Debian: sudo apt-get install docker.io docker-compose)" >&2
+    exit 1
+fi
+
+draw_secret() { # draw_secret NAME: a password that nobody has to remember
+    local file=deploy/secrets/$1
+    # Docker makes a folder where a file is missed.
+    rmdir "$file" 2>/dev/null || true
+    if [ -s "$file" ]; then return; fi
+    # The folder is its owner's alone; the file must be readable to whoever the container runs as.
+    mkdir -p -m 700 deploy/secrets
+    (umask 022 && head -c 24 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"$file")
+    echo "Drew $file. Keep a copy of it with your backups."
+}
+
+revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+for component in $components; do
+    image=dovetail-todo/${component#todo-}:$version
+    log=$(mktemp)
+    if ! docker build --file deploy/Dockerfile --target "$component" --tag "$image" \
+        --build-arg "REVISION=$revision" "$@" . >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        echo "Building $image failed; the lines above say why." >&2
+        exit 1
+    fi
+    rm -f "$log"
+    echo "Built $image."
+done
+for secret in database-password grafana-password; do draw_secret "$secret"; done
