@@ -178,6 +178,13 @@ class MessageQueue:
         """What is stored, and how far each group has come."""
         return await self.transport.status()
 
+    async def ping(self, timeout: float = 2.0) -> None:
+        """Return when the queue answers and would take a message. Cheap, however much is stored.
+
+        Raises QueueFull where a publisher would be refused, QueueUnavailable after `timeout` seconds.
+        """
+        await self.transport.ping(timeout)
+
     def _outgoing(
         self, kind: Literal["event", "command"], message: Event | Command, id: str | None = None
     ) -> Outgoing:

@@ -17,7 +17,7 @@ from dovetail import MessageQueue
 from todo.api import problems
 from todo.api.adding import Adding
 from todo.api.reading import Endpoint, read_one, read_page
-from todo.serving.metrics import Metrics
+from todo.monitoring.monitor import Monitor
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
 from todo.store import Store
@@ -37,22 +37,26 @@ ADVICE = {
 }
 
 
-def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlette:
+def create_app(
+    queue: MessageQueue, store: Store, settings: Settings, monitor: Monitor | None = None
+) -> Starlette:
     """The API on an open queue and store, which whoever opened them closes.
+
+    `monitor` is what the process tells of itself on a port of its own, where it has one.
 
     A 503 for a queue that is down takes as long as the queue's `timeout` option.
     """
-    metrics = Metrics()
+    monitor = monitor or Monitor(queue=queue, store=store)
     routes = [
         Route("/todo", Todos(read_page(store))),
         Route("/todo/{id}", read_one(queue, store)),
         Route("/", index),
         Route("/openapi.json", openapi),
-        *probe_routes(queue, store, metrics),
+        *probe_routes(monitor),
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(ShortWay, add=Adding(queue, metrics))],
+        middleware=[Middleware(ShortWay, add=Adding(queue, monitor.metrics))],
         exception_handlers={HTTPException: http_error, Exception: internal_error},
     )
     app.router.redirect_slashes = False

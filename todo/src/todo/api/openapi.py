@@ -11,7 +11,7 @@ import msgspec
 from todo.api import problems, schemas
 from todo.api.reading import DEFAULT_LIMIT, MAX_LIMIT
 from todo.items import MAX_LENGTH, Item
-from todo.serving.probes import Readiness
+from todo.monitoring.readiness import Readiness
 
 JsonObject = dict[str, Any]
 
