@@ -14,8 +14,6 @@ fi
 
 draw_secret() { # draw_secret NAME: a password that nobody has to remember
     local file=deploy/secrets/$1
-    # Docker makes a folder where a file is missed.
-    rmdir "$file" 2>/dev/null || true
     if [ -s "$file" ]; then return; fi
     # The folder is its owner's alone; the file must be readable to whoever the container runs as.
     mkdir -p -m 700 deploy/secrets
@@ -23,6 +21,7 @@ draw_secret() { # draw_secret NAME: a password that nobody has to remember
     echo "Drew $file. Keep a copy of it with your backups."
 }
 
+echo "Building the images; the first time takes a minute or two…"
 revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 for component in $components; do
     image=dovetail-todo/${component#todo-}:$version

@@ -1,4 +1,4 @@
-"""Someone who does what the page says, and checks that it shows what they see."""
+"""Someone who does what a page says, and checks that it shows what they see."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,28 +25,44 @@ PORTS = {
     "TODO_QUEUE_PORT": "4222",
     "TODO_QUEUE_MONITOR_PORT": "8222",
 }
-#: The folder in which the page's commands run.
-FOLDER = "/tmp/tour"
 
 
 class Reader:
-    """Has as many terminals as the page names; uses free ports, and another folder."""
+    """Has as many terminals as the page names; uses free ports, and other names where they are given.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
-        self._ports = {known: str(free_port()) for known in PORTS.values()}
+    `names` has what the page says (a folder, a network), and what it is here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Mapping[str, str],
+        settings: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        ports = {known: str(free_port()) for known in PORTS.values()}
+        self._commands = {
+            rf"localhost:{known}": f"localhost:{here}" for known, here in ports.items()
+        }
+        self._commands |= {
+            rf"(?<![\w-]){re.escape(known)}(?![\w-])": here for known, here in names.items()
+        }
+        self._said = {rf"\b{here}\b": known for known, here in ports.items()}
+        self._said |= {re.escape(here): known for known, here in names.items()}
+        self._patience = patience
         environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("TODO_", "DOVETAIL_", "COLUMNS", "LINES"))
         }
         environment["TERM"] = "xterm"
-        environment |= {name: self._ports[known] for name, known in PORTS.items()}
+        environment |= settings or {}
+        environment |= {name: ports[known] for name, known in PORTS.items()}
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), os.environ["PATH"]]
         )
         self._terminals: defaultdict[str, Terminal] = defaultdict(
-            lambda: Terminal(environment, folder, self._as_in_page)
+            lambda: Terminal(environment, folder, self._as_in_page, patience)
         )
 
     async def __aenter__(self) -> Self:
@@ -80,7 +97,7 @@ class Reader:
         assert as_shown, _difference(step, terminal)
 
     async def _shown_by_its_end(self, step: Step, terminal: Terminal) -> bool:
-        until = time.monotonic() + (PATIENCE if step.how == IN_A_MOMENT else 0)
+        until = time.monotonic() + (self._patience if step.how == IN_A_MOMENT else 0)
         while await terminal.end():
             if _whole(step, terminal):
                 return True
@@ -91,18 +108,18 @@ class Reader:
         return False
 
     def _as_here(self, command: str) -> str:
-        """The command with the ports that are used here."""
-        return re.sub(
-            r"localhost:(\d+)",
-            lambda found: f"localhost:{self._ports.get(found[1], found[1])}",
-            command,
-        )
+        """The command with the ports and names that are used here."""
+        return _replaced(command, self._commands)
 
     def _as_in_page(self, said: str) -> str:
-        """What was said with the page's ports and folder."""
-        for known, here in self._ports.items():
-            said = re.sub(rf"\b{here}\b", known, said)
-        return said.replace(self._folder, FOLDER)
+        """What was said, with the page's ports and names."""
+        return _replaced(said, self._said)
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    for pattern, word in words.items():
+        text = re.sub(pattern, lambda _, word=word: word, text)  # type: ignore[misc]
+    return text
 
 
 def _whole(step: Step, terminal: Terminal) -> bool:

@@ -26,11 +26,16 @@ class Terminal:
     """Runs commands as a shell in a terminal does. `wording` changes what they say before it is read."""
 
     def __init__(
-        self, environment: Mapping[str, str], folder: Path, wording: Callable[[str], str]
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        wording: Callable[[str], str],
+        patience: float = PATIENCE,
     ) -> None:
         self._environment = environment
         self._folder = folder
         self._wording = wording
+        self._patience = patience
         self._process: asyncio.subprocess.Process | None = None
         self._master = -1
         self._raw = b""
@@ -75,7 +80,7 @@ class Terminal:
     async def until(self, condition: Callable[[], bool]) -> bool:
         """Wait until it has said what the condition looks for; False when it ends without, or in vain."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 while not condition() and not self._ended:
                     self._more.clear()
                     await self._more.wait()

@@ -13,6 +13,8 @@ from .page import read
 from .reader import Reader
 
 PAGE = Path(__file__).parents[3] / "docs" / "walkthrough.md"
+#: The folder in which the page's commands run.
+FOLDER = "/tmp/tour"
 
 
 @pytest.mark.slow
@@ -20,7 +22,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "walkthrough.md"
 async def test_everything_happens_as_the_page_says(tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         raise ServerMissing("curl is missing: apt-get install curl")
-    async with Reader(tmp_path) as reader:
+    async with Reader(tmp_path, {FOLDER: str(tmp_path)}) as reader:
         for step in read(PAGE):
             await reader.do(step)
         assert reader.busy == [], "the page leaves something running"
