@@ -60,7 +60,9 @@ def _features(plan: Plan) -> str:
 
 
 def _scaling(running: Running) -> str:
-    handlers = [name for name in SCALABLE if running.plan.has(name)]
+    components = [one.component for one in running.plan.instances]
+    handlers = [name for name in SCALABLE if name in components]
     if not running.scalable or not handlers:
         return ""
-    return f"\nTo have more of a handler, or fewer, while it runs:\n  todo scale {handlers[0]}=3\n"
+    example = f"{handlers[0]}={components.count(handlers[0]) + 2}"
+    return f"\nTo have more of a handler, or fewer, while it runs:\n  todo scale {example}\n"
