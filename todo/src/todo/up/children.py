@@ -42,17 +42,16 @@ class Children:
         return [one for one in self._running if one.instance.component == component]
 
     def start(self, instances: Iterable[Instance], *, required: bool = False) -> list[Child]:
-        """Begin to start these; each tells by `started` when it is."""
-        return [self._start(instance, required=required) for instance in instances]
-
-    def _start(self, instance: Instance, *, required: bool) -> Child:
-        self._output.add(instance.name)
-        child = Child(instance, self._environment(instance), self._output)
-        task = self._running[child] = asyncio.create_task(child.keep_running(), name=instance.name)
-        if required:
-            self._required.add(child)
-        task.add_done_callback(partial(self._on_end, child))
-        return child
+        """Begin to start these; each tells by `started` when it is. Raises what `environment` does."""
+        children = [Child(one, self._environment(one), self._output) for one in instances]
+        for child in children:
+            self._output.add(child.instance.name)
+            task = asyncio.create_task(child.keep_running(), name=child.instance.name)
+            self._running[child] = task
+            if required:
+                self._required.add(child)
+            task.add_done_callback(partial(self._on_end, child))
+        return children
 
     async def end(self, children: Iterable[Child]) -> None:
         """Let these drain and end, all at once; it is no concern how they do."""

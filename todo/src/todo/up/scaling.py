@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from todo.components import ONLY_ONE, SCALABLE
 from todo.control.messages import Changed, Listed
 from todo.control.server import CannotChange
+from todo.settings_reader import SettingsInvalid
 from todo.up.child import Child
 from todo.up.children import Children
 from todo.up.instances import new_instances
@@ -45,17 +46,20 @@ class Scaling:
         self._check_that_it_goes_on()
         there = self._children.of(component)
         log.info("scaling %s from %d to %d", component, len(there), count)
-        started: list[Child] = []
-        if count > len(there):
-            instances = new_instances(component, count - len(there), _names(there))
-            started = self._children.start(instances)
-            await asyncio.gather(*(child.started.wait() for child in started))
+        started = self._start(component, count - len(there), _names(there))
+        await asyncio.gather(*(child.started.wait() for child in started))
         ended = there[count:][::-1]
         await self._children.end(ended)
         running = self._children.of(component)
         changed = Changed(component, _names(running), _names(started), _names(ended))
         log.info("%s", changed.text)
         return changed
+
+    def _start(self, component: str, more: int, running: list[str]) -> list[Child]:
+        try:
+            return self._children.start(new_instances(component, max(0, more), running))
+        except SettingsInvalid as error:
+            raise CannotChange("; ".join(error.lines)) from None
 
     def _check_that_it_goes_on(self) -> None:
         if self._children.stopping:
