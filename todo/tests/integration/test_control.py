@@ -15,7 +15,7 @@ from dovetail.testing.servers import NatsServer
 from .commands import children
 from .conftest import Todo
 from .control_socket import Conversation, held_by_somebody_else
-from .test_scale import refused, scaled
+from .scaling import refused, scaled
 from .test_up import RUNS, components
 
 LIST = b'{"version": 1}\n'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
@@ -10,30 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dovetail.testing.servers import NatsServer, PostgresServer
+from dovetail.testing.servers import PostgresServer
 
 from .commands import Command, child, children
 from .conftest import Todo
+from .scaling import LISTENS, refused, scaled
 from .test_up import RUNS, add, components, gone, until
 
-SLOW = {"SAVE_HANDLER__DELAY": "4", "SAVE_HANDLER__BATCH": "1"}
-LISTENS = "save-handler listens on events.todo.newitem"
-
-
-async def scaled(todo_command: Todo, *counts: str, **settings: str) -> list[str]:
-    """`todo scale` with these; what it says."""
-    command = await todo_command("scale", *counts, **settings)
-    assert await command.ended() == 0, command.text
-    return command.lines
-
-
-async def refused(todo_command: Todo, *counts: str, **settings: str) -> str:
-    """`todo scale` with these; the one line that says why not."""
-    command = await todo_command("scale", *counts, **settings)
-    assert await command.ended() == 1, command.text
-    (line,) = command.errors
-    assert command.lines[-1] == line
-    return line
+#: For commands to be started while the item is in hand; less than a handler has to drain.
+SLOW = {"SAVE_HANDLER__DELAY": "6", "SAVE_HANDLER__BATCH": "1"}
 
 
 async def at_work(todo_command: Todo, settings: dict[str, str], **more: str) -> Command:
@@ -267,83 +251,3 @@ async def test_kill_in_the_middle_then_start_and_scale_again(
     await again.said(RUNS)
     assert len(await scaled(todo_command, "save-handler=3")) == 1
     assert components(again) == ["api", *["save-handler"] * 3]
-
-
-async def test_a_folder_too_deep_for_a_socket(
-    todo_command: Todo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    deep = {"DATA_DIR": "/".join(["deep" * 10] * 4)}
-    for _ in range(2):
-        up = await todo_command("up", "--only", "queue", **deep)
-        await up.said(RUNS)
-        (folder,) = temporary.glob("todo-up-*")
-        assert folder.stat().st_mode & 0o777 == 0o700
-        assert await scaled(todo_command, "audit-handler=1", **deep)
-        up.process.kill()
-        await up.ended()
-    up = await todo_command("up", "--only", "queue", **deep)
-    await up.said(RUNS)
-    assert await up.stop() == 0
-    assert list(temporary.iterdir()) == []
-
-
-async def test_nobody_else_may_use_it(todo_command: Todo, tmp_path: Path) -> None:
-    up = await todo_command("up", "--only", "queue")
-    await up.said(RUNS)
-    folder = tmp_path / "data" / "up"
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "queue.sock").stat().st_mode & 0o777 == 0o600
-    assert await up.stop() == 0
-    assert not (folder / "queue.sock").exists()
-
-
-async def test_the_one_that_runs_the_queue_answers(todo_command: Todo) -> None:
-    beside = await todo_command("up", "--only", "audit-handler", "--scale", "audit-handler=2")
-    await beside.said("waiting for the queue")
-    assert f"with pid {beside.pid}" in (await scaled(todo_command))[0]
-    up = await todo_command("up", "--only", "queue,save-handler")
-    await up.said(LISTENS)
-    assert f"with pid {up.pid}" in (await scaled(todo_command))[0]
-    await scaled(todo_command, "audit-handler=1")
-    assert components(up) == ["audit-handler", "save-handler"]
-    assert components(beside) == ["audit-handler", "audit-handler"]
-    third = await todo_command("up", "--only", "audit-handler")
-    await third.said("`todo scale` reaches the `todo up` that was here before, not this one")
-    assert "todo scale audit" not in beside.text + third.text
-
-
-async def test_with_a_queue_of_ones_own_the_first_answers(
-    todo_command: Todo, nats_server: NatsServer
-) -> None:
-    queue = {"QUEUE_URL": nats_server.url}
-    first = await todo_command("up", "--only", "audit-handler", **queue)
-    await first.said("todo scale audit-handler=3")
-    second = await todo_command("up", "--only", "save-handler", **queue)
-    await second.said("not this one")
-    await scaled(todo_command, "audit-handler=2", **queue)
-    assert components(first) == ["audit-handler", "audit-handler"]
-    assert await first.stop() == 0
-    assert "no `todo up` runs" in await refused(todo_command, "audit-handler=2", **queue)
-
-
-async def test_up_beside_a_running_one_says_what_to_do_instead(todo_command: Todo) -> None:
-    up = await todo_command("up", "--only", "queue")
-    await up.said(RUNS)
-    for counts, instead in (("save-handler=4", "save-handler=4"), ("", "save-handler=3")):
-        second = await todo_command("up", *(["--scale", counts] if counts else []))
-        assert await second.ended() == 1
-        assert f"`todo scale {instead}`" in second.errors[-1]
-        assert "`todo run COMPONENT`" in second.errors[-1]
-
-
-async def test_a_queue_that_something_else_runs_is_told_of(
-    todo_command: Todo, tmp_path: Path
-) -> None:
-    up = await todo_command("up", "--only", "queue")
-    await up.said(RUNS)
-    (tmp_path / "data" / "up" / "queue.sock").unlink()
-    assert "its queue does run, but by something that takes no" in await refused(todo_command)
-    await asyncio.gather(up.stop(), return_exceptions=False)
