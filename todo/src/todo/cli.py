@@ -1,4 +1,4 @@
-"""The command line: up, run, migrate, health."""
+"""The command line: up, scale, run, migrate, health."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from todo.components import COMPONENTS
+from todo.components import COMPONENTS, SCALABLE
 
 # Commands import what they need when they are called, so that `--help` and a typing error are quick.
 
@@ -31,7 +31,8 @@ def up(only: str, added: str, without: str, scale: tuple[str, ...]) -> None:
     """Run the application, one process for each component.
 
     These are queue, web, api and save-handler. Two more, audit-handler and mutating-handler, are
-    features that can be added while it runs, with `todo run`. Ctrl-C stops everything in order.
+    features that can be added while it runs, with `todo run`; `todo scale` changes how many handlers
+    there are. Ctrl-C stops everything in order.
 
     \b
     Examples:
@@ -46,6 +47,39 @@ def up(only: str, added: str, without: str, scale: tuple[str, ...]) -> None:
         sys.exit(import_module("todo.up.command").up(options))
     except plan.WrongPlan as error:
         raise click.UsageError(str(error)) from None
+
+
+def _complete_counts(context: click.Context, parameter: click.Parameter, word: str) -> list[str]:
+    counts = (f"{name}={count}" for name in SCALABLE for count in range(4))
+    return [count for count in counts if count.startswith(word)]
+
+
+@main.command()
+@click.argument("counts", nargs=-1, metavar="[NAME=N]...", shell_complete=_complete_counts)
+def scale(counts: tuple[str, ...]) -> None:
+    """Change how many handlers `todo up` runs, while it runs.
+
+    NAME is save-handler, audit-handler or mutating-handler, N a number from 0 to 100. More are
+    started; of too many the newest finish what they have in hand and end, and nothing is lost. It
+    returns when that is done, and says what runs then. Names that are not given stay as they are;
+    without any, it lists what runs.
+
+    \b
+    Examples:
+      todo scale                                   lists what runs
+      todo scale save-handler=3                    three share the work
+      todo scale audit-handler=1 save-handler=2    starts a feature that `todo up` did not
+      todo scale save-handler=0                    items wait until there is one again
+
+    It changes the `todo up` that runs the queue of the data folder (TODO_DATA_DIR); where the queue
+    is a server of your own, the one that was started first. What `todo run` started is not counted.
+    """
+    plan = import_module("todo.up.plan")
+    try:
+        wanted = plan.read_counts(counts)
+    except plan.WrongPlan as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(import_module("todo.scale.command").scale(wanted))
 
 
 @main.command()

@@ -13,5 +13,13 @@ COMPONENTS = (WEB, API, SAVE_HANDLER, AUDIT_HANDLER, MUTATING_HANDLER)
 USUAL = (QUEUE, WEB, API, SAVE_HANDLER)
 #: Those of which there may be several: they share the work.
 SCALABLE = (SAVE_HANDLER, AUDIT_HANDLER, MUTATING_HANDLER)
+#: Why there is one of each of the others.
+ONLY_ONE = {
+    WEB: "web listens on one port",
+    API: "api listens on one port",
+    QUEUE: "queue is one server, with one store",
+}
+#: How many of one component are run on this machine at most.
+MOST_OF_ONE = 100
 #: The exit status of a component that is configured wrongly: starting it again will not help.
 WRONG = 2

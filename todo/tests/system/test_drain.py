@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from pathlib import Path
 
-from .application import PATIENCE, Application, Process
+from .application import PATIENCE, Application
+from .load import load, saved_by
 
-CLIENTS = 4
-#: Seconds that each client waits after an item, so that one save-handler can nearly keep up.
-PAUSE = 0.01
 RESTARTS = 3
 DRAIN_SECONDS = 10.0
 
@@ -25,7 +22,7 @@ async def test_sigterm_under_load_loses_and_repeats_nothing(
         handlers = [await app.start("todo", "run", "save-handler")]
         await handlers[0].line("save-handler listens on events.todo.newitem")
         enough = asyncio.Event()
-        load = asyncio.create_task(_load(app, enough))
+        adding = asyncio.create_task(load(app, enough))
         for _ in range(RESTARTS):
             await handlers[-1].line(" saved ", count=5)
             started = time.monotonic()
@@ -33,32 +30,11 @@ async def test_sigterm_under_load_loses_and_repeats_nothing(
             assert time.monotonic() - started < DRAIN_SECONDS
             handlers.append(await app.start("todo", "run", "save-handler"))
         enough.set()
-        accepted = await load
+        accepted = await adding
 
         async def all_saved() -> bool:
-            return len(_saved(handlers)) >= len(accepted)
+            return len(saved_by(handlers)) >= len(accepted)
 
         await app.until(all_saved)
-        assert set(_saved(handlers)) == set(accepted)
-        assert set(_saved(handlers).values()) == {1}, "something was handled again"
-
-
-async def _load(app: Application, enough: asyncio.Event) -> list[str]:
-    """Add items until told that it is enough; their ids."""
-    accepted: list[str] = []
-
-    async def client() -> None:
-        while not enough.is_set():
-            response = await app.add("something")
-            assert response.status_code == 202
-            accepted.append(response.json()["id"])
-            await asyncio.sleep(PAUSE)
-
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
-    return accepted
-
-
-def _saved(handlers: list[Process]) -> Counter[str]:
-    """How often each item's id was saved."""
-    said = (line.partition(" saved ")[2] for handler in handlers for line in handler.lines)
-    return Counter(item_id for ids in said for item_id in ids.split())
+        assert set(saved_by(handlers)) == set(accepted)
+        assert set(saved_by(handlers).values()) == {1}, "something was handled again"

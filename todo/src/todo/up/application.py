@@ -6,24 +6,27 @@ import asyncio
 import logging
 import signal
 import sys
-import time
+from collections import Counter
 from collections.abc import Awaitable
 
 from dovetail.embedded import EmbeddedServer, SettingNames
-from todo.components import API, WEB, WRONG
-from todo.joining import embedded_folder, queue_url
+from todo.components import SAVE_HANDLER, WRONG
+from todo.control.server import ControlServer
+from todo.control.unix_socket import ControlSocket
+from todo.joining import embedded_folder
 from todo.process import CannotRun
 from todo.settings import Settings, environment_for_children
-from todo.up.banner import Running, banner
-from todo.up.child import Child, Ending
+from todo.up.announcement import Announcement
+from todo.up.child import Ending
+from todo.up.children import Children
+from todo.up.instances import Instance
 from todo.up.metrics_ports import MetricsPorts
 from todo.up.output import Output
 from todo.up.plan import Plan
+from todo.up.scaling import Scaling
 
 log = logging.getLogger("todo.up")
 
-#: Between two looks whether a server answers.
-_LOOK_SECONDS = 0.03
 _NAMES = SettingNames("TODO_DATA_DIR", "TODO_QUEUE_PORT", "TODO_QUEUE_MONITOR_PORT")
 
 
@@ -38,9 +41,9 @@ class Application:
         self.settings = settings
         self.plan = plan
         self._output = output
-        self._started = time.monotonic()
+        self._announcement = Announcement(settings, plan, output)
         self._told_to_stop = asyncio.Event()
-        self._children: list[Child] = []
+        self._children: Children | None = None
         self._queue: EmbeddedServer | None = None
         self._metrics_ports = MetricsPorts(settings)
 
@@ -59,12 +62,11 @@ class Application:
                 await self._queue.stop()
 
     def _on_signal(self) -> None:
-        if self._told_to_stop.is_set():
-            for child in self._children:
-                child.signal(signal.SIGKILL)
+        if self._told_to_stop.is_set() and self._children is not None:
+            self._children.kill()
         self._told_to_stop.set()
 
-    async def _unless_told_to_stop(self, work: Awaitable[None]) -> bool:
+    async def _unless_told_to_stop(self, work: Awaitable[object]) -> bool:
         """Do the work, and give it up when told to stop; whether it was done."""
         task = asyncio.ensure_future(work)
         stop = asyncio.create_task(self._told_to_stop.wait())
@@ -87,48 +89,56 @@ class Application:
         await self._queue.start()
         if self._queue.joined:
             raise AlreadyRunning(
-                f"the queue of the data folder {folder} runs already, at {self._queue.url}: another "
-                "`todo up` has it. To add to that, use `todo run COMPONENT`, or "
-                "`todo up --only COMPONENT`; to have a second one, set another TODO_DATA_DIR"
+                f"the queue of the data folder {folder.absolute()} runs already, at "
+                f"{self._queue.url}: another `todo up` has it. To have more handlers there, use "
+                f"`todo scale {self._scale()}`; to add a component, `todo run COMPONENT`; to have a "
+                "second application, set another TODO_DATA_DIR"
             )
 
+    def _scale(self) -> str:
+        """What `todo scale` would have to be told, or an example."""
+        counts = Counter(one.component for one in self.plan.instances)
+        several = [f"{component}={count}" for component, count in counts.items() if count > 1]
+        return " ".join(several) or f"{SAVE_HANDLER}=3"
+
     async def _run_children(self) -> int:
-        environment = environment_for_children(self._queue.url if self._queue else None)
-        self._children = [
-            Child(one, environment | self._metrics_ports.environment(one.name), self._output)
-            for one in self.plan.instances
-        ]
-        endings = [asyncio.create_task(child.keep_running()) for child in self._children]
-        announcing = asyncio.create_task(self._announce())
-        stop = asyncio.create_task(self._told_to_stop.wait())
+        children = self._children = Children(self._environment, self._output)
+        scaling = Scaling(children)
+        place = ControlSocket(self.settings.data_dir, queue=self.plan.queue)
+        control = ControlServer(place, scaling.listed, scaling.scale)
+        children.start(self.plan.instances, required=True)
+        announcing = asyncio.create_task(self._announce(control))
         try:
-            await asyncio.wait({stop, *endings}, return_when=asyncio.FIRST_COMPLETED)
+            await self._unless_told_to_stop(children.over.wait())
             if self._told_to_stop.is_set():
                 log.info("stopping; Ctrl-C again ends everything at once")
         finally:
             announcing.cancel()
-            stop.cancel()
             self._told_to_stop.set()
-            await asyncio.gather(*(child.stop() for child in self._children))
+            endings = await children.stop()
             await asyncio.gather(announcing, return_exceptions=True)
-        return _status([await ending for ending in endings])
+            await control.stop()
+        return _status(endings)
 
-    async def _announce(self) -> None:
-        """Say where everything is once it answers."""
-        settings = self.settings
-        if self.plan.has(WEB):
-            await _until_it_answers(settings.web_host, settings.web_port)
-        if self.plan.has(API):
-            await _until_it_answers(settings.api_host, settings.api_port)
-        if settings.log_format == "json":
-            log.info("everything runs")
-            return
-        monitor_port = self._queue.monitor_port if self._queue else None
-        address = self._queue.url if self._queue else await queue_url(settings)
-        seconds = time.monotonic() - self._started
-        ports = self._metrics_ports.taken
-        running = Running(self.plan, settings, monitor_port, address, seconds, ports)
-        self._output.plain(banner(running))
+    async def _announce(self, control: ControlServer) -> None:
+        scalable = await self._listen(control)
+        await self._announcement.make(self._queue, self._metrics_ports.taken, scalable=scalable)
+
+    async def _listen(self, control: ControlServer) -> bool:
+        """Listen for `todo scale`; whether it is to be told of at the start."""
+        try:
+            first = await control.start()
+        except OSError as error:
+            log.warning("`todo scale` will not work here: %s", error)
+            return False
+        if not first:
+            log.info("`todo scale` reaches the `todo up` that was here before, not this one")
+        return first and (self.plan.queue or embedded_folder(self.settings) is None)
+
+    def _environment(self, instance: Instance) -> dict[str, str]:
+        """What this instance is started with."""
+        environment = environment_for_children(self._queue.url if self._queue else None)
+        return environment | self._metrics_ports.environment(instance.name)
 
 
 def _status(endings: list[Ending]) -> int:
@@ -138,14 +148,3 @@ def _status(endings: list[Ending]) -> int:
             print(f"{ending.name} cannot run: {ending.last_words}", file=sys.stderr)  # noqa: T201
             return WRONG
     return 0
-
-
-async def _until_it_answers(host: str, port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(_LOOK_SECONDS)
-        else:
-            writer.close()
-            return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from todo.addresses import web_address, without_secrets
-from todo.components import API, COMPONENTS, WEB
+from todo.components import API, COMPONENTS, SCALABLE, WEB
 from todo.settings import Settings
 from todo.up.plan import Plan
 
@@ -22,6 +22,8 @@ class Running:
     monitor_port: int | None
     queue_url: str
     seconds: float
+    #: Whether `todo scale` reaches it.
+    scalable: bool
     #: Ports for metrics, by the names of the instances.
     metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
@@ -32,7 +34,7 @@ def banner(running: Running) -> str:
     places = "\n".join(f"  {name.ljust(width)}  {place}" for name, place in _places(running))
     return (
         f"\nThe to-do list runs, after {running.seconds:.1f} s.\n\n"
-        f"{places}\n{_features(running.plan)}\nCtrl-C stops it.\n"
+        f"{places}\n{_features(running.plan)}{_scaling(running)}\nCtrl-C stops it.\n"
     )
 
 
@@ -59,3 +61,12 @@ def _features(plan: Plan) -> str:
     return (
         f"\nNot running are these; add one, from another terminal, whenever you like:\n{commands}\n"
     )
+
+
+def _scaling(running: Running) -> str:
+    components = [one.component for one in running.plan.instances]
+    handlers = [name for name in SCALABLE if name in components]
+    if not running.scalable or not handlers:
+        return ""
+    example = f"{handlers[0]}={components.count(handlers[0]) + 2}"
+    return f"\nTo have more of a handler, or fewer, while it runs:\n  todo scale {example}\n"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from dovetail import Backoff
 from todo.components import WRONG
+from todo.control.messages import InstanceState
+from todo.up.instances import Instance
 from todo.up.output import Output
-from todo.up.plan import Instance
 
 log = logging.getLogger("todo.up")
 
@@ -42,18 +43,47 @@ class Child:
         self.instance = instance
         self._environment = environment
         self._output = output
+        #: It was started once, or could not be.
+        self.started = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
+        self._since = time.monotonic()
+        self._runs = 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopping.is_set()
+
+    def state(self) -> InstanceState:
+        """How it is."""
+        process = self._process if self._runs_now() else None
+        return InstanceState(
+            name=self.instance.name,
+            pid=process.pid if process else None,
+            seconds=time.monotonic() - self._since if process else None,
+            restarts=max(0, self._runs - 1),
+            ending=self.stopping,
+        )
 
     async def keep_running(self) -> Ending:
         """Run until `stop`, or until it says that it is configured wrongly."""
+        try:
+            return await self._keep_running()
+        finally:
+            self.started.set()
+            self._ended.set()
+
+    async def _keep_running(self) -> Ending:
         crashes = 0
         while True:
-            started = time.monotonic()
+            self._since = time.monotonic()
+            self._runs += 1
             ending = await self._run_once()
-            if self._stopping.is_set() or ending.status == WRONG:
+            if self.stopping or ending.status == WRONG:
                 return ending
-            crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
+            crashes = 1 if time.monotonic() - self._since > STEADY_SECONDS else crashes + 1
             pause = RESTARTS.pause(crashes)
             log.warning(
                 "%s ended with %s; starting it again in %.1f s",
@@ -66,21 +96,24 @@ class Child:
                 return ending
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL if that was not enough."""
-        self._stopping.set()
-        if self._process is None:
-            return
-        self.signal(signal.SIGTERM)
+        """SIGTERM, and SIGKILL if that was not enough; returns when it has ended. May be called again."""
+        if not self.stopping:  # a second SIGTERM would cut its drain short
+            self._stopping.set()
+            self.signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            await asyncio.wait_for(self._ended.wait(), STOP_SECONDS)
         except TimeoutError:
             log.warning("%s does not end: SIGKILL", self.instance.name)
             self.signal(signal.SIGKILL)
+            await self._ended.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._runs_now():
             self._process.send_signal(number)
+
+    def _runs_now(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     async def _run_once(self) -> Ending:
         name = self.instance.name
@@ -89,7 +122,9 @@ class Child:
         except OSError as error:  # no memory, or no more processes
             log.error("%s cannot be started: %s", name, error)
             return Ending(name, 1, str(error))
-        if self._stopping.is_set():
+        finally:
+            self.started.set()
+        if self.stopping:
             self.signal(signal.SIGTERM)
         assert process.stdout is not None
         assert process.stderr is not None

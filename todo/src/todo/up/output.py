@@ -26,10 +26,16 @@ class Output:
 
     def __init__(self, names: Sequence[str], *, prefixes: bool, colours: bool) -> None:
         self._unread = False
-        width = max(len(name) for name in names)
+        self._with_prefixes, self._colours = prefixes, colours
+        self._prefixes: dict[str, bytes] = {}
+        self.add(*names)
+
+    def add(self, *names: str) -> None:
+        """Expect lines of these, too. A name keeps its colour; the column only grows."""
+        known = list(dict.fromkeys([*self._prefixes, *names]))
+        width = max(map(len, known))
         self._prefixes = {
-            name: _prefix(name.ljust(width), number if colours else None) if prefixes else b""
-            for number, name in enumerate(names)
+            name: self._prefix(name.ljust(width), number) for number, name in enumerate(known)
         }
 
     def line(self, name: str, text: bytes, stream: BinaryIO) -> None:
@@ -39,6 +45,13 @@ class Output:
     def plain(self, text: str) -> None:
         """Write text that is nobody's."""
         self._write(text.encode() + b"\n", sys.stdout.buffer)
+
+    def _prefix(self, name: str, number: int) -> bytes:
+        if not self._with_prefixes:
+            return b""
+        if not self._colours:
+            return f"{name} | ".encode()
+        return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{name} |\x1b[0m ".encode()
 
     def _write(self, text: bytes, stream: BinaryIO) -> None:
         try:
@@ -77,9 +90,3 @@ class OutputHandler(logging.Handler):
         name = QUEUE if record.name.startswith("dovetail.embedded") else "todo"
         for line in self.format(record).splitlines():
             self._output.line(name, line.encode(), sys.stderr.buffer)
-
-
-def _prefix(name: str, number: int | None) -> bytes:
-    if number is None:
-        return f"{name} | ".encode()
-    return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{name} |\x1b[0m ".encode()

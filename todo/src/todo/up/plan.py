@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from todo.components import COMPONENTS, QUEUE, SCALABLE, USUAL
+from todo.components import COMPONENTS, MOST_OF_ONE, ONLY_ONE, QUEUE, SCALABLE, USUAL
 from todo.process import CannotRun
+from todo.up.instances import Instance, new_instances
 
 ALL = (QUEUE, *COMPONENTS)
+_SCALABLE = ", ".join(SCALABLE)
 
 
 class WrongPlan(CannotRun):
@@ -28,16 +30,18 @@ class Options:
 
 def read_options(only: str, added: str, without: str, scale: Sequence[str]) -> Options:
     """The options from the command line's words, names with commas between them. Raises WrongPlan."""
-    counts = dict(_count(one) for one in scale)
-    return Options(_names(only), _names(added), _names(without), counts)
+    return Options(_names(only), _names(added), _names(without), read_counts(scale))
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One process: its name, as logs show it, and the component that it runs."""
-
-    name: str
-    component: str
+def read_counts(words: Sequence[str]) -> dict[str, int]:
+    """How many of each, from words like `save-handler=3`. Raises WrongPlan."""
+    counts: dict[str, int] = {}
+    for word in words:
+        name, count = _count(word)
+        if name in counts:
+            raise WrongPlan(f"{name} is named twice: how many are there to be?")
+        counts[name] = count
+    return counts
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,12 @@ def make_plan(options: Options, *, embedded: bool) -> Plan:
         instance
         for component in COMPONENTS
         if component in wanted
-        for instance in _instances(component, options.scale.get(component, 1))
+        for instance in new_instances(component, options.scale.get(component, 1))
     ]
     queue = embedded and QUEUE in wanted
     if not queue and not instances:
         raise WrongPlan("that leaves nothing to run")
     return Plan(queue, tuple(instances))
-
-
-def _instances(component: str, count: int) -> list[Instance]:
-    if count == 1:
-        return [Instance(component, component)]
-    return [Instance(f"{component}.{number}", component) for number in range(1, count + 1)]
 
 
 def _names(text: str) -> list[str]:
@@ -85,9 +83,10 @@ def _names(text: str) -> list[str]:
 
 def _count(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
-    if name not in SCALABLE or not number.isdecimal() or int(number) > 100:
-        raise WrongPlan(
-            f"{text!r} is no scale: write like save-handler=3, up to 100; "
-            f"{', '.join(SCALABLE)} can be scaled"
-        )
+    if name in ONLY_ONE:
+        raise WrongPlan(f"{text!r} cannot be: {ONLY_ONE[name]}; what can be scaled is {_SCALABLE}")
+    if name not in SCALABLE:
+        raise WrongPlan(f"{text!r} names no handler; what can be scaled is {_SCALABLE}")
+    if not number.isdecimal() or int(number) > MOST_OF_ONE:
+        raise WrongPlan(f"{text!r} is no scale: write like {name}=3, from 0 to {MOST_OF_ONE}")
     return name, int(number)

@@ -1,0 +1,1 @@
+"""`todo scale`: changes how many of each handler a running `todo up` runs."""
