@@ -49,9 +49,11 @@ async def opened_store(
 
 
 @asynccontextmanager
-async def opened_monitor(settings: Settings, store: Store | None = None) -> AsyncIterator[Monitor]:
+async def opened_monitor(
+    settings: Settings, store: Store | None = None, *, answers_requests: bool = False
+) -> AsyncIterator[Monitor]:
     """What the process tells of itself: from now on, at the port for that, where one is set."""
-    monitor = Monitor(store=store)
+    monitor = Monitor(store=store, answers_requests=answers_requests)
     try:
         if settings.metrics_port is None:
             yield monitor
@@ -115,7 +117,7 @@ async def _serve(component: str, place: Place, settings: Settings) -> None:
     listener = place.bind()
     async with (
         opened_store(component, settings, READERS) as store,
-        opened_monitor(settings, store) as monitor,
+        opened_monitor(settings, store, answers_requests=True) as monitor,
         open_queue(component, settings) as queue,
         Worker(queue, [presence(component)]),
     ):
