@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from dovetail import ConfigurationError, connect
 from todo.settings_monitoring import (
-    CONFIG_FILE,
-    SECRETS_DIR,
+    OTHERS,
     Host,
     Means,
     MonitoringSettings,
@@ -41,6 +41,12 @@ def _check_database(url: str) -> None:
         address.parse(url)
 
 
+def _check_endpoint(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError("is no address of a collector")
+
+
 Switch = Annotated[bool, Meta(description="true or false")]
 QueueUrl = Annotated[
     str,
@@ -55,6 +61,13 @@ DatabaseUrl = Annotated[
     Meta(
         description=address.ALLOWED,
         extra={"check": _check_database, "secret": True, "password": "database_password"},
+    ),
+]
+TracesEndpoint = Annotated[
+    str,
+    Meta(
+        description="an address like http://collector:4318",
+        extra={"check": _check_endpoint, "secret": True},
     ),
 ]
 Password = Annotated[
@@ -131,6 +144,13 @@ class Settings(MonitoringSettings, frozen=True, kw_only=True):
         Meta(ge=0.05, le=60, description="seconds from 0.05 to 60"),
         Means("How long a publisher waits for the queue's confirmation."),
     ] = 1.5
+    traces_endpoint: Annotated[
+        TracesEndpoint | None,
+        Means(
+            "Where spans are sent, over HTTP (OTLP), to the address's `/v1/traces`; unset, there are none. "
+            "It needs the packages of `todo[tracing]`."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="debug, info, warning or error"),
@@ -159,7 +179,7 @@ class Settings(MonitoringSettings, frozen=True, kw_only=True):
 def read_settings() -> Settings:
     """Read every setting; SettingsInvalid has a line for each that is wrong."""
     reader = Reader(sources())
-    reader.look_for_unknown(Settings, others={CONFIG_FILE, SECRETS_DIR})
+    reader.look_for_unknown(Settings, others=OTHERS)
     return reader.read(Settings)
 
 

@@ -31,6 +31,19 @@ class Means(str):
     __slots__ = ()
 
 
+#: What is set beside the settings: where else to find some.
+OTHERS = {
+    CONFIG_FILE: Means(
+        f"A TOML file with settings. Where none is named, `{DEFAULT_FILE}` in the folder that the program "
+        "was started in is read, if it is there."
+    ),
+    SECRETS_DIR: Means(
+        f"The folder with secrets, one file for each; `{DEFAULT_SECRETS_DIR}` where none is named, as "
+        "Docker has it."
+    ),
+}
+
+
 class MonitoringSettings(Struct, frozen=True, kw_only=True):
     """Of the address at which a component tells how it is."""
 

@@ -28,6 +28,9 @@ class FakeStore:
 
     async def prepare(self) -> None: ...
 
+    async def check(self) -> None:
+        await self._use()
+
     async def close(self) -> None: ...
 
     async def add(self, items: Sequence[Item]) -> None:

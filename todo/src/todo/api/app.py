@@ -18,6 +18,7 @@ from todo.api import problems
 from todo.api.adding import Adding
 from todo.api.reading import Endpoint, read_one, read_page
 from todo.monitoring.monitor import Monitor
+from todo.serving.measured import Measured
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
 from todo.store import Store
@@ -46,7 +47,7 @@ def create_app(
 
     A 503 for a queue that is down takes as long as the queue's `timeout` option.
     """
-    monitor = monitor or Monitor(queue=queue, store=store)
+    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True)
     routes = [
         Route("/todo", Todos(read_page(store))),
         Route("/todo/{id}", read_one(queue, store)),
@@ -54,9 +55,13 @@ def create_app(
         Route("/openapi.json", openapi),
         *probe_routes(monitor),
     ]
+    add = Adding(queue, monitor.metrics)
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(ShortWay, add=Adding(queue, monitor.metrics))],
+        middleware=[
+            Middleware(Measured, numbers=monitor.metrics.http),
+            Middleware(ShortWay, add=add, route=routes[0]),
+        ],
         exception_handlers={HTTPException: http_error, Exception: internal_error},
     )
     app.router.redirect_slashes = False
@@ -66,13 +71,15 @@ def create_app(
 class ShortWay:
     """Takes POST /todo past the router, which would cost it a tenth of its time."""
 
-    def __init__(self, app: ASGIApp, add: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, add: ASGIApp, route: Route) -> None:
         self._app = app
         self._add = add
+        self._route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one request."""
         if scope["type"] == "http" and scope["path"] == "/todo" and scope["method"] == "POST":
+            scope["route"] = self._route  # as the router would
             await self._add(scope, receive, send)
         else:
             await self._app(scope, receive, send)

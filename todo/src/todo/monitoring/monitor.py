@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from todo.monitoring.readiness import Readiness, readiness
 from todo.store import Store
 
 if TYPE_CHECKING:
-    from todo.monitoring.exposition import Exposition
+    from prometheus_client import CollectorRegistry
 
 PATHS = ("/health", "/ready", "/metrics")
 
@@ -29,15 +29,25 @@ class Monitor:
 
     def __init__(
         self,
-        metrics: Metrics | None = None,
         *,
         queue: MessageQueue | None = None,
         store: Store | None = None,
+        answers_requests: bool = False,
     ) -> None:
-        self.metrics = metrics or Metrics()
         self.queue = queue
         self.store = store
+        #: What a component counts that answers requests.
+        self.metrics = Metrics()
+        self._answers_requests = answers_requests
         self._asking: asyncio.Task[Readiness] | None = None
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """All metrics of this process."""
+        registry: CollectorRegistry = self._exposition.make_registry()
+        if self._answers_requests:
+            registry.register(self._exposition.HttpCollector(self.metrics))
+        return registry
 
     async def answer(self, path: str) -> Answer:
         """What there is at one of the PATHS."""
@@ -45,7 +55,8 @@ class Monitor:
             return ALIVE
         if path == "/ready":
             return await self._ready()
-        return Answer(self._exposition.render(), content_type=self._exposition.content_type)
+        text = self._exposition.render(self.registry)
+        return Answer(text, content_type=self._exposition.CONTENT_TYPE)
 
     async def close(self) -> None:
         """Ask queue and database nothing more: they may then be closed."""
@@ -65,7 +76,6 @@ class Monitor:
         return await asyncio.shield(self._asking)
 
     @cached_property
-    def _exposition(self) -> Exposition:
+    def _exposition(self) -> Any:
         # Slow to import, so it waits until someone asks.
-        found: Exposition = import_module("todo.monitoring.exposition").Exposition(self.metrics)
-        return found
+        return import_module("todo.monitoring.exposition")

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from dovetail import MessageQueue
 from todo.monitoring.monitor import Monitor
+from todo.serving.measured import Measured
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
 from todo.store import Store
@@ -38,7 +39,7 @@ def create_app(
     for a queue that is down takes as long as its `timeout` option. `monitor` is what the process tells of
     itself on a port of its own, where it has one.
     """
-    monitor = monitor or Monitor(queue=queue, store=store)
+    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True)
     metrics = monitor.metrics
     metrics.live_pages = 0
     assets = Assets()
@@ -48,14 +49,14 @@ def create_app(
     site = Site(queue, store, settings, metrics, templates, views, live)
     app = Starlette(
         routes=[*_page_routes(site, assets), *probe_routes(monitor)],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(Measured, numbers=metrics.http), Middleware(SecurityHeaders)],
         exception_handlers={
             HTTPException: _http_error_page(site),
             Exception: _internal_error_page(site),
         },
     )
     app.router.redirect_slashes = False
-    app.state.close, app.state.closed = live.close, live.closed
+    app.state.live, app.state.close, app.state.closed = live, live.close, live.closed
     return app
 
 

@@ -33,6 +33,7 @@ from dovetail.testing.conformance.leases import Leases
 from dovetail.testing.conformance.leaving import Leaving
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
+from dovetail.testing.conformance.observing import Observing
 from dovetail.testing.conformance.outages import Outages
 from dovetail.testing.conformance.pausing import Pausing
 from dovetail.testing.conformance.pinging import Pinging
@@ -65,6 +66,7 @@ class TransportConformance(
     Carrying,
     Filling,
     Pinging,
+    Observing,
     Draining,
     Leaving,
     Looking,
