@@ -32,8 +32,14 @@ READERS = 4
 async def open_queue(component: str, settings: Settings) -> AsyncIterator[MessageQueue]:
     """The queue, connected: waits for it as long as it takes, saying so."""
     url = await queue_url(settings)
-    options = {"source": f"todo/{component}", "timeout": settings.queue_timeout}
-    async with connect(url, patience=None, setting="TODO_QUEUE_URL", **options) as queue:
+    async with connect(
+        url,
+        source=f"todo/{component}",
+        timeout=settings.queue_timeout,
+        replicas=settings.queue_replicas,
+        patience=None,
+        setting="TODO_QUEUE_URL",
+    ) as queue:
         log.info("connected to the queue at %s", without_secrets(url))
         yield queue
 

@@ -23,6 +23,9 @@ log = logging.getLogger("todo")
 #: How long a component has to end after its supervisor is gone.
 ORPHAN_SECONDS = 12.0
 
+#: What the library calls it → our setting.
+_SETTINGS = {"replicas": "TODO_QUEUE_REPLICAS"}
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -47,7 +50,8 @@ def run_process(
     except SettingsInvalid as error:
         return _wrong(*error.lines)
     except ConfigurationError as error:
-        return _wrong(_naming(error.setting or "TODO_QUEUE_URL", str(error)))
+        setting = error.setting or "TODO_QUEUE_URL"
+        return _wrong(_naming(_SETTINGS.get(setting, setting), str(error)))
     except (StoreRefused, SchemaTooNew) as error:
         return _wrong(_naming("TODO_DATABASE_URL", f"the database cannot be used: {error}"))
     except (KeyboardInterrupt, asyncio.CancelledError):

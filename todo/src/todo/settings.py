@@ -95,6 +95,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     queue_timeout: Annotated[float, Meta(ge=0.05, le=60, description="seconds from 0.05 to 60")] = (
         1.5
     )
+    #: Copies of each message in a cluster of queue servers. The same for every component.
+    queue_replicas: Annotated[int, Meta(ge=1, le=5, description="a number from 1 to 5")] = 1
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="debug, info, warning or error"),
