@@ -22,11 +22,13 @@ up: setup ## run the whole to-do application; Ctrl-C stops it
 test: dev servers ## run all tests, on real servers, two at a time; ARGS are pytest's
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-check: dev ## format, lint, strict types and import contracts, changing nothing
+check: dev ## format, lint, strict types, import contracts and deploy/, changing nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@find deploy -name 'Dockerfile*' ! -name '*.dockerignore' -exec $(BIN)/hadolint {} +
+	@$(BIN)/python -m pytest -n0 -q -p no:cacheprovider deploy/tests/manifests
 
 bench: dev servers ## measure ours against the raw clients and the peers
 	@$(BIN)/python -m benchmarks $(ARGS)
