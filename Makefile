@@ -25,11 +25,13 @@ test: dev servers ## run all tests, on real servers, two at a time; ARGS are pyt
 test-containers: dev ## run the images and the Compose files on a real container engine
 	@scripts/test-containers.sh $(ARGS)
 
-check: dev ## format, lint, strict types and import contracts, changing nothing
+check: dev ## format, lint, strict types, import contracts and deploy/, changing nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@find deploy -name 'Dockerfile*' ! -name '*.dockerignore' -exec $(BIN)/hadolint {} +
+	@$(BIN)/python -m pytest -n0 -q -p no:cacheprovider deploy/tests/manifests
 
 bench: dev servers ## measure ours against the raw clients and the peers
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -99,8 +99,15 @@ async def opened_store(
 async def _queue(
     component: str, settings: Settings, url: str, tracer: Tracer | None
 ) -> AsyncIterator[MessageQueue]:
-    options = {"source": f"todo/{component}", "timeout": settings.queue_timeout, "tracer": tracer}
-    async with connect(url, patience=None, setting="TODO_QUEUE_URL", **options) as queue:
+    async with connect(
+        url,
+        source=f"todo/{component}",
+        timeout=settings.queue_timeout,
+        replicas=settings.queue_replicas,
+        patience=None,
+        setting="TODO_QUEUE_URL",
+        tracer=tracer,
+    ) as queue:
         log.info("connected to the queue at %s", without_secrets(url))
         yield queue
 

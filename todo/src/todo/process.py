@@ -23,6 +23,9 @@ log = logging.getLogger("todo")
 #: How long a component has to end after its supervisor is gone.
 ORPHAN_SECONDS = 12.0
 
+#: What the library calls it → our setting.
+_SETTINGS = {"replicas": "TODO_QUEUE_REPLICAS"}
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -50,7 +53,8 @@ def run_process(
     except SettingsInvalid as error:
         return _wrong(*error.lines)
     except ConfigurationError as error:
-        line = _naming(error.setting or "TODO_QUEUE_URL", str(error))
+        setting = error.setting or "TODO_QUEUE_URL"
+        line = _naming(_SETTINGS.get(setting, setting), str(error))
         return _wrong(line + _password_from("TODO_QUEUE_PASSWORD", settings.queue_password))
     except SchemaTooNew as error:
         return _wrong(f"TODO_DATABASE_URL: the database cannot be used: {error}")

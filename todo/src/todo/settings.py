@@ -144,6 +144,13 @@ class Settings(MonitoringSettings, frozen=True, kw_only=True):
         Meta(ge=0.05, le=60, description="seconds from 0.05 to 60"),
         Means("How long a publisher waits for the queue's confirmation."),
     ] = 1.5
+    queue_replicas: Annotated[
+        int,
+        Meta(ge=1, le=5, description="a number from 1 to 5"),
+        Means(
+            "Copies of each message in a cluster of queue servers; the same for every component."
+        ),
+    ] = 1
     traces_endpoint: Annotated[
         TracesEndpoint | None,
         Means(

@@ -51,7 +51,9 @@ async def test_a_secret_that_cannot_be_used_is_named(
     assert "Traceback" not in said
 
 
-async def test_a_secret_that_was_not_drawn_is_named(new_compose: NewCompose, tmp_path: Path) -> None:
+async def test_a_secret_that_was_not_drawn_is_named(
+    new_compose: NewCompose, tmp_path: Path
+) -> None:
     compose = await new_compose(_secret(tmp_path, tmp_path / "missing"))
     with pytest.raises(Failed, match=r"missing"):
         await compose("up", "-d", "--no-deps", "save-handler")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dovetail.testing.servers import NatsServer, PostgresServer
+from dovetail.testing.servers import NatsServer, PostgresServer, RedisServer
 
 from .conftest import Todo
 
@@ -140,3 +140,15 @@ async def test_a_wrong_command_line_shows_how_it_is_used(
     assert await command.ended() == WRONG
     assert command.lines[0].startswith("Usage: ")
     assert complaint in command.lines[-1]
+
+
+@pytest.mark.parametrize("queue", ["nats", "redis"])
+async def test_more_copies_than_the_queue_can_keep_are_refused(
+    todo_command: Todo, nats_server: NatsServer, redis_server: RedisServer, queue: str
+) -> None:
+    url = {"nats": nats_server.url, "redis": redis_server.url}[queue]
+    command = await todo_command("run", "audit-handler", QUEUE_URL=url, QUEUE_REPLICAS="3")
+    assert await command.ended() == WRONG
+    (line,) = (line for line in command.errors if line.startswith("TODO_QUEUE_REPLICAS: "))
+    assert "Traceback" not in command.text
+    assert "replicas" in line

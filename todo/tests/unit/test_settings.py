@@ -36,6 +36,7 @@ def test_the_environment_reaches_every_section(monkeypatch: pytest.MonkeyPatch) 
     for name, value in {
         "TODO_WEB_PORT": "9000",
         "TODO_QUEUE_URL": "nats://user:word@queue:4222",
+        "TODO_QUEUE_REPLICAS": "3",
         "TODO_DATABASE_URL": "postgres://user:word@db/todo",
         "TODO_SAVE_HANDLER__PUBLISH_ITEM_SAVED": "false",
         "TODO_SAVE_HANDLER__DELAY": "0.5",
@@ -46,6 +47,7 @@ def test_the_environment_reaches_every_section(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
     found = read_settings()
     assert (found.web_port, found.log_format) == (9000, "json")
+    assert found.queue_replicas == 3
     assert found.database == "postgres://user:word@db/todo"
     assert not found.save_handler.publish_item_saved
     assert (found.save_handler.delay, found.save_handler.batch) == (0.5, 1)
@@ -103,6 +105,8 @@ def test_no_password_shows_in_its_representation(monkeypatch: pytest.MonkeyPatch
         ("API_PORT", "65536", "'65536' will not do", "1 to 65535"),
         ("QUEUE_TIMEOUT", "nan", "'nan' will not do", "0.05 to 60"),
         ("QUEUE_TIMEOUT", "-1", "'-1' will not do", "0.05 to 60"),
+        ("QUEUE_REPLICAS", "0", "'0' will not do", "1 to 5"),
+        ("QUEUE_REPLICAS", "6", "'6' will not do", "1 to 5"),
         ("LOG_LEVEL", "loud", "'loud' will not do", "debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "'xml' will not do", "text or json"),
         ("SAVE_HANDLER__PUBLISH_ITEM_SAVED", "maybe", "'maybe' will not do", "true or false"),
