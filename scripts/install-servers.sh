@@ -13,6 +13,7 @@ missing() { # prints the Debian packages of what is not there
     has rabbitmq-server || echo rabbitmq-server
     has_postgres || echo postgresql
     has_browser || echo chromium
+    has promtool || echo prometheus
 }
 
 # Installed for the tests, so not to be started with the machine either.
@@ -21,7 +22,7 @@ disable_services() {
     local package
     for package; do
         case $package in
-        postgresql | redis-server | rabbitmq-server)
+        postgresql | redis-server | rabbitmq-server | prometheus)
             as_root systemctl disable --quiet "$package" 2>/dev/null || true ;;
         esac
     done
