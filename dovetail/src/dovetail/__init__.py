@@ -26,7 +26,9 @@ from dovetail.group import Context, Group
 from dovetail.identifiers import new_id
 from dovetail.letters import DeadLetter
 from dovetail.message import Command, Event, Request
-from dovetail.queue import MessageQueue, connect
+from dovetail.observing import Observer, Settled, Span, Tracer
+from dovetail.opening import connect
+from dovetail.queue import MessageQueue
 from dovetail.retry import Backoff
 from dovetail.status import GroupStatus, QueueStatus
 from dovetail.worker import Worker, run
@@ -53,6 +55,7 @@ __all__ = [
     "NoGroup",
     "NobodyListening",
     "NotReady",
+    "Observer",
     "QueueError",
     "QueueFull",
     "QueueStatus",
@@ -61,6 +64,9 @@ __all__ = [
     "Reject",
     "Request",
     "Retry",
+    "Settled",
+    "Span",
+    "Tracer",
     "Unsupported",
     "Worker",
     "connect",

@@ -12,34 +12,60 @@ from dovetail.envelope import Codec, Envelope, encode
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import new_id
 from dovetail.outcome import describe, failure_of
-from dovetail.transport import Answerer
 
 log = logging.getLogger("dovetail.worker")
 
 
-def answerer(group: Group, handler: Handler, source: str) -> Answerer:
-    """A function from the request's bytes to the answer's, that never raises."""
-    codec: Codec[Any] = Codec(handler.message_type)
+class Answering:
+    """One handler's answers."""
 
-    async def answer(body: bytes) -> bytes:
+    def __init__(self, group: Group, handler: Handler, source: str) -> None:
+        self._group = group
+        self._handler = handler
+        self._source = source
+        self._codec: Codec[Any] = Codec(handler.message_type)
+
+    async def answer(self, body: bytes) -> bytes:
+        """From the request's bytes to the answer's; never raises."""
         traceparent = None
         try:
-            envelope: Envelope[Any] = codec.decode(body)
+            envelope: Envelope[Any] = self._codec.decode(body)
             traceparent = envelope.traceparent
-            result = await _call(group, handler, envelope)
-            return encode(
-                result,
-                id=new_id(),
-                source=source,
-                type=f"{handler.subject}.answer",
-                traceparent=traceparent,
-            )
+            return self._answer(await self._call(envelope), traceparent)
         except (Exception, asyncio.CancelledError) as error:
             failure = failure_of(error)
-            log.warning("%s: a request on %s failed", group.name, handler.subject, exc_info=True)
-            return failure_answer(handler.subject, failure, source, traceparent)
+            name, subject = self._group.name, self._handler.subject
+            log.warning("%s: a request on %s failed", name, subject, exc_info=True)
+            return self._failure(failure, traceparent)
 
-    return answer
+    def _answer(self, result: Any, traceparent: str | None) -> bytes:
+        return encode(
+            result,
+            id=new_id(),
+            source=self._source,
+            type=f"{self._handler.subject}.answer",
+            traceparent=traceparent,
+        )
+
+    def _failure(self, failure: Exception, traceparent: str | None) -> bytes:
+        return failure_answer(self._handler.subject, failure, self._source, traceparent)
+
+    async def _call(self, envelope: Envelope[Any]) -> Any:
+        arguments = [envelope.data]
+        if self._handler.wants_context:
+            arguments.append(self._context(envelope))
+        async with asyncio.timeout(self._group.options.timeout):
+            return await self._handler.function(*arguments)
+
+    def _context(self, envelope: Envelope[Any]) -> Context:
+        return Context(
+            id=envelope.id,
+            subject=self._handler.subject,
+            group=self._group.name,
+            attempt=1,
+            traceparent=envelope.traceparent,
+            source=envelope.source,
+        )
 
 
 def failure_answer(
@@ -54,20 +80,3 @@ def failure_answer(
         traceparent=traceparent,
         failure=describe(error),
     )
-
-
-async def _call(group: Group, handler: Handler, envelope: Envelope[Any]) -> Any:
-    arguments = [envelope.data]
-    if handler.wants_context:
-        arguments.append(
-            Context(
-                id=envelope.id,
-                subject=handler.subject,
-                group=group.name,
-                attempt=1,
-                traceparent=envelope.traceparent,
-                source=envelope.source,
-            )
-        )
-    async with asyncio.timeout(group.options.timeout):
-        return await handler.function(*arguments)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dovetail.errors import ConfigurationError
+from dovetail.observing import Tracer
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class QueueOptions:
     replicas: int = 1
     #: Room on the store for events, in bytes; None for what the server allows.
     limit_bytes: int | None = None
+    #: Follows what is published, as `dovetail.tracing.Tracing` does.
+    tracer: Tracer | None = None
 
     def __post_init__(self) -> None:
         if self.timeout <= 0 or (self.patience is not None and self.patience < 0):

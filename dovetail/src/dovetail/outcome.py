@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,10 @@ LOST_LIMIT = 20
 TRACEBACK_LENGTH = 16_000
 
 
+#: Gives a message's trace context, by its kind, subject and id.
+Stamp = Callable[[str, str, str], str | None]
+
+
 class WorkerLost(DovetailError):
     """Workers died again and again with this message in their hands."""
 
@@ -34,11 +39,17 @@ class WorkerLost(DovetailError):
 
 
 def caused(
-    result: Any, envelope: Envelope[Any], cause: str, handler: Handler, origin: tuple[str, str]
+    result: Any,
+    envelope: Envelope[Any],
+    cause: str,
+    handler: Handler,
+    origin: tuple[str, str],
+    stamp: Stamp | None = None,
 ) -> list[Outgoing]:
     """What a handler returned for one message, encoded under ids that are always the same for it.
 
-    `cause` is the message's unique key; `origin` is the group's name and the source.
+    `cause` is the message's unique key; `origin` is the group's name and the source. `stamp` gives each its
+    trace context; without it they have that of the message.
     """
     if result is None:
         return []
@@ -53,9 +64,8 @@ def caused(
         message_id = derived_id(cause, f"{group}/{handler.subject}", index)
         subject = subject_of(message)
         kind = "event" if isinstance(message, Event) else "command"
-        body = encode(
-            message, id=message_id, source=source, type=subject, traceparent=envelope.traceparent
-        )
+        trace = envelope.traceparent if stamp is None else stamp(kind, subject, message_id)
+        body = encode(message, id=message_id, source=source, type=subject, traceparent=trace)
         outgoing.append(Outgoing(kind, subject, body, message_id))  # type: ignore[arg-type]
     return outgoing
 

@@ -1,4 +1,4 @@
-"""`connect`, and the queue with its five verbs: publish, send, request, gather, listen."""
+"""The queue with its five verbs: publish, send, request, gather, listen."""
 
 from __future__ import annotations
 
@@ -21,30 +21,11 @@ from dovetail.gather import Gathered, collect
 from dovetail.identifiers import new_id
 from dovetail.message import Command, Event, Request, answer_type, subject_of
 from dovetail.options import QueueOptions
-from dovetail.registry import make_transport
-from dovetail.server_address import Secret
 from dovetail.status import QueueStatus
 from dovetail.subjects import check_pattern, check_subject
 from dovetail.transport import Transport
 
 Answer = TypeVar("Answer")
-
-
-def connect(url: str, **options: Any) -> MessageQueue:
-    """A queue by its address: `async with connect("nats://localhost:4222") as queue`.
-
-    Addresses: `nats://`, `redis://` and `amqp://` (RabbitMQ), over TLS `tls://`, `rediss://` and `amqps://`;
-    `embedded:` (a NATS server of our own below `./data`, or `embedded:/some/folder`); `memory://name`.
-    That of a server may be `user:password@host:port,host:port`, where `/ ? # @` in user and password are
-    written %2F %3F %23 %40. After it come Redis's database or RabbitMQ's vhost, as `/name`, and parameters:
-    `?ca=&cert=&key=` name PEM files for TLS, `?credentials=` or `?nkey=` a file with the keys for NATS.
-
-    Options are those of QueueOptions. Raises ConfigurationError at once for a wrong address; entering the
-    context raises QueueUnavailable.
-    """
-    url = Secret(url)  # in tracebacks that show variables
-    settings = QueueOptions(**options)
-    return MessageQueue(make_transport(url, settings), settings)
 
 
 class MessageQueue:
@@ -73,15 +54,24 @@ class MessageQueue:
         """Whether the connection stands at this moment."""
         return self.transport.connected
 
-    async def publish(self, event: Event, *, id: str | None = None, durable: bool = True) -> str:
+    async def publish(
+        self,
+        event: Event,
+        *,
+        id: str | None = None,
+        durable: bool = True,
+        traceparent: str | None = None,
+    ) -> str:
         """Publish an event to every group, and return its id once the queue has it on its store.
 
         With `durable=False` it goes only to those who listen now, at most once. After QueueUnavailable
-        it is harmless to publish again under the same id, which the error carries.
+        it is harmless to publish again under the same id, which the error carries. `traceparent` is the
+        W3C trace context that goes with it.
         """
         message_id = id or new_id()
         subject = subject_of(event)
-        body = encode(event, id=message_id, source=self.options.source, type=subject)
+        source = self.options.source
+        body = encode(event, id=message_id, source=source, type=subject, traceparent=traceparent)
         if durable:
             await self.transport.publish(
                 (Outgoing("event", subject, body, message_id),), self.options.timeout
@@ -98,11 +88,7 @@ class MessageQueue:
         After QueueUnavailable or QueueFull it may have some of them. Where that matters give them `ids`,
         one for each: then it is harmless to publish all of them again.
         """
-        if ids is None:
-            ids = [new_id() for _ in events]
-        elif len(ids) != len(events):
-            raise ConfigurationError(f"{len(ids)} ids for {len(events)} events; give one for each")
-        outgoing = [self._outgoing("event", *one) for one in zip(events, ids, strict=True)]
+        outgoing = [self._outgoing("event", *one) for one in with_ids(events, ids)]
         await self.transport.publish(outgoing, self.options.timeout)
         return [one.id for one in outgoing]
 
@@ -117,12 +103,14 @@ class MessageQueue:
         else:
             await self.transport.broadcast(subject, body)
 
-    async def send(self, command: Command, *, id: str | None = None) -> str:
+    async def send(
+        self, command: Command, *, id: str | None = None, traceparent: str | None = None
+    ) -> str:
         """Send a command to the one group that handles it; returns its id once the queue has it.
 
         Raises NoGroup if no group has ever claimed it.
         """
-        outgoing = self._outgoing("command", command, id)
+        outgoing = self._outgoing("command", command, id or new_id(), traceparent)
         await self.transport.publish((outgoing,), self.options.timeout)
         return outgoing.id
 
@@ -178,20 +166,26 @@ class MessageQueue:
         """What is stored, and how far each group has come."""
         return await self.transport.status()
 
+    async def ping(self, timeout: float = 2.0) -> None:
+        """Return when the queue answers and would take a message. Cheap, however much is stored.
+
+        Raises QueueFull where a publisher would be refused, QueueUnavailable after `timeout` seconds.
+        """
+        await self.transport.ping(timeout)
+
     def _outgoing(
-        self, kind: Literal["event", "command"], message: Event | Command, id: str | None = None
+        self,
+        kind: Literal["event", "command"],
+        message: Event | Command,
+        id: str,
+        traceparent: str | None = None,
     ) -> Outgoing:
-        message_id = id or new_id()
-        subject = subject_of(message)
-        return Outgoing(
-            kind,
-            subject,
-            encode(message, id=message_id, source=self.options.source, type=subject),
-            message_id,
-        )
+        subject, source = subject_of(message), self.options.source
+        body = encode(message, id=id, source=source, type=subject, traceparent=traceparent)
+        return Outgoing(kind, subject, body, id)
 
     async def _ask(
-        self, request: Request[Answer], timeout: float
+        self, request: Request[Answer], timeout: float, traceparent: str | None = None
     ) -> AsyncGenerator[tuple[Answer, DovetailError | None]]:
         """Answers as they come, each with None or with why it is none."""
         subject = subject_of(request)
@@ -199,7 +193,8 @@ class MessageQueue:
         codec = self._codecs.get(kind)
         if codec is None:
             codec = self._codecs[kind] = Codec(answer_type(kind))
-        body = encode(request, id=new_id(), source=self.options.source, type=subject)
+        source = self.options.source
+        body = encode(request, id=new_id(), source=source, type=subject, traceparent=traceparent)
         async with self.transport.request(subject, body, timeout) as answers:
             async for answer in answers:
                 try:
@@ -209,3 +204,12 @@ class MessageQueue:
                     continue
                 said = envelope.failure
                 yield envelope.data, None if said is None else HandlerFailed(said)  # type: ignore[misc]
+
+
+def with_ids(events: Sequence[Event], ids: Sequence[str] | None) -> list[tuple[Event, str]]:
+    """Each with its id, or a new one; ConfigurationError where there are not as many."""
+    if ids is None:
+        return [(event, new_id()) for event in events]
+    if len(ids) != len(events):
+        raise ConfigurationError(f"{len(ids)} ids for {len(events)} events; give one for each")
+    return list(zip(events, ids, strict=True))

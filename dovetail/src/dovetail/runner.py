@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from dovetail.errors import DovetailError, NotReady, QueueFull, QueueUnavailable
 from dovetail.gate import Gate, Stopping
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import unique_key
-from dovetail.outcome import LOST_LIMIT, Failures, WorkerLost, caused, failure_of
+from dovetail.outcome import LOST_LIMIT, Failures, Stamp, WorkerLost, caused, failure_of
 from dovetail.portion import SETTLE_SECONDS, Handled, Portion
 from dovetail.queue import MessageQueue
 from dovetail.transport import Subscription
@@ -25,7 +26,7 @@ PORTION_SECONDS = 0.05
 LARGEST_PORTION = 256
 
 #: A message in hand: how it came, and what it says.
-_InHand = tuple[Delivery, Envelope[Any]]
+InHand = tuple[Delivery, Envelope[Any]]
 
 
 class Runner:
@@ -69,32 +70,36 @@ class Runner:
     # One by one
 
     async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
+        async with Portion(deliveries, self._settle, self._subscription.release) as portion:
+            await self._handle_each(portion.waiting, portion.handled)
+            await self._settle(portion.handled)
+        if self._gate.stopping:
+            raise Stopping
+
+    async def _handle_each(self, waiting: deque[Delivery], handled: list[Handled]) -> None:
         clock = asyncio.get_running_loop().time
         gate, decode, call = self._gate, self._decode, self._plain_function()
-        async with Portion(deliveries, self._settle, self._subscription.release) as portion:
-            waiting, handled = portion.waiting, portion.handled
-            settled = clock()
-            while waiting and not gate.stopping:
-                delivery = waiting.popleft()
-                try:
-                    envelope = decode(delivery)
-                    if call is None:
-                        result = await self._call([(delivery, envelope)])
-                    else:
-                        result = await call(envelope.data)
-                    outgoing = [] if result is None else self._caused(result, delivery, envelope)
-                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-                    failure = failure_of(error)
-                    await self._settle(handled)
-                    await self._recover(delivery, failure)
-                    continue
-                handled.append((delivery, outgoing))
-                if clock() - settled > SETTLE_SECONDS:
-                    await self._settle(handled)
-                    settled = clock()
-            await self._settle(handled)
-        if gate.stopping:
-            raise Stopping
+        settled = clock()
+        while waiting and not gate.stopping:
+            delivery = waiting.popleft()
+            try:
+                envelope = decode(delivery)
+                if call is None:
+                    result = await self._call([(delivery, envelope)])
+                else:
+                    result = await call(envelope.data)
+                outgoing = [] if result is None else self._caused(result, delivery, envelope)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+                await self._failed(delivery, failure_of(error), handled)
+                continue
+            handled.append((delivery, outgoing))
+            if clock() - settled > SETTLE_SECONDS:
+                await self._settle(handled)
+                settled = clock()
+
+    async def _failed(self, delivery: Delivery, error: Exception, handled: list[Handled]) -> None:
+        await self._settle(handled)
+        await self._recover(delivery, error)
 
     def _plain_function(self) -> Callable[..., Any] | None:
         """The handler's function, where nothing has to be done around a call of it."""
@@ -121,7 +126,7 @@ class Runner:
     # In batches
 
     async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
-        in_hand: list[_InHand] = []
+        in_hand: list[InHand] = []
         for delivery in deliveries:
             try:
                 in_hand.append((delivery, self._decode(delivery)))
@@ -130,7 +135,7 @@ class Runner:
         if in_hand:
             await self._try_batch(in_hand)
 
-    async def _try_batch(self, in_hand: list[_InHand]) -> None:
+    async def _try_batch(self, in_hand: list[InHand]) -> None:
         """Call the handler; where it fails, call it with halves, until what fails is alone."""
         try:
             handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
@@ -146,7 +151,7 @@ class Runner:
         else:
             await self._settle(handled)
 
-    async def _call_when_ready(self, in_hand: list[_InHand]) -> Any:
+    async def _call_when_ready(self, in_hand: list[InHand]) -> Any:
         waited = False
         while True:
             try:
@@ -162,7 +167,7 @@ class Runner:
             waited = True
             await self._gate.failed(failure)
 
-    def _aligned(self, in_hand: list[_InHand], result: Any) -> list[Handled]:
+    def _aligned(self, in_hand: list[InHand], result: Any) -> list[Handled]:
         """What a batch handler returned, message by message: so the ids are the same next time."""
         if result is None:
             return [(delivery, []) for delivery, _ in in_hand]
@@ -178,7 +183,7 @@ class Runner:
 
     # Common
 
-    async def _call(self, in_hand: list[_InHand]) -> Any:
+    async def _call(self, in_hand: list[InHand]) -> Any:
         handler, limit = self._handler, self._group.options.timeout
         arguments: list[Any] = [[envelope.data for _, envelope in in_hand]]
         if handler.wants_context:
@@ -205,10 +210,16 @@ class Runner:
             source=envelope.source,
         )
 
-    def _caused(self, result: Any, delivery: Delivery, envelope: Envelope[Any]) -> list[Outgoing]:
+    def _caused(
+        self,
+        result: Any,
+        delivery: Delivery,
+        envelope: Envelope[Any],
+        stamp: Stamp | None = None,
+    ) -> list[Outgoing]:
         origin = (self._group.name, self._queue.options.source)
         cause = unique_key(envelope.id or delivery.key, envelope.source)
-        return caused(result, envelope, cause, self._handler, origin)
+        return caused(result, envelope, cause, self._handler, origin, stamp)
 
     def _not_ready(self, error: Exception) -> bool:
         return isinstance(error, NotReady) or self._group.options.is_not_ready(error)

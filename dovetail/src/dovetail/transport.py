@@ -119,3 +119,10 @@ class Transport(Protocol):
 
     async def status(self) -> QueueStatus:
         """What is stored, and how far each group has come."""
+
+    async def ping(self, timeout: float) -> None:
+        """Return when the queue answers and would take a message; leaves nothing behind.
+
+        Its cost does not depend on what is stored: it is asked every few seconds. Raises QueueFull where a
+        publisher would be refused for want of room, and QueueUnavailable after `timeout` seconds.
+        """

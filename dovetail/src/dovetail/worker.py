@@ -6,16 +6,19 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from dovetail.answering import answerer
+from dovetail.answering import Answering
 from dovetail.delivery import Claim
 from dovetail.gate import Gate
 from dovetail.group import Group, Handler
+from dovetail.observing import Observer
 from dovetail.queue import MessageQueue
 from dovetail.runner import Runner
 from dovetail.transport import Subscription
+from dovetail.watch import Watch
 
 log = logging.getLogger("dovetail.worker")
 
@@ -31,15 +34,21 @@ class Worker:
 
     Entering the context returns when every group has joined. Leaving it drains: stop taking, finish
     what runs, publish, ack, return what was only prefetched; what still runs after `drain` seconds is
-    cancelled, and its messages go to another member.
+    cancelled, and its messages go to another member. `observers` are told what becomes of messages.
     """
 
     def __init__(
-        self, queue: MessageQueue, groups: Sequence[Group], *, drain: float = DRAIN_SECONDS
+        self,
+        queue: MessageQueue,
+        groups: Sequence[Group],
+        *,
+        drain: float = DRAIN_SECONDS,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._queue = queue
         self._groups = groups
         self._drain = drain
+        self._watch = Watch(observers) if observers else None
         self._stopping = asyncio.Event()
         self._subscriptions: list[Subscription] = []
         self._answering: list[Callable[[], Awaitable[None]]] = []
@@ -88,15 +97,18 @@ class Worker:
         await _finish(stops, max(deadline - CLOSE_SECONDS, loop.time() + RELEASE_SECONDS))
         closes = [asyncio.create_task(one.close()) for one in subscriptions]
         await _finish(closes, max(deadline, loop.time() + CLOSE_SECONDS))
+        if self._watch:
+            self._watch.left()
 
     async def _start(self, group: Group, handler: Handler, gate: Gate) -> None:
         transport, source = self._queue.transport, self._queue.options.source
         if handler.kind == "request":
             name = None if handler.every_member else group.name
-            self._answering.append(
-                await transport.serve(handler.subject, name, answerer(group, handler, source))
+            answering = (self._watch.answering if self._watch else Answering)(
+                group, handler, source
             )
-            log.info("%s listens on %s", group.name, handler.subject)
+            self._answering.append(await transport.serve(handler.subject, name, answering.answer))
+            self._joined(group, handler)
             return
         options = group.options
         claim = Claim(
@@ -108,15 +120,25 @@ class Worker:
             prefetch=max(options.prefetch, 2 * handler.batch),
         )
         subscription = await transport.claim(claim)
-        log.info("%s listens on %s", group.name, handler.subject)
         self._subscriptions.append(subscription)
+        parts = self._queue, group, handler, subscription, gate
+        loop = self._watch.loops(*parts) if self._watch else partial(Runner, *parts)
+        self._joined(group, handler)
         for _ in range(options.concurrency):
-            runner = Runner(self._queue, group, handler, subscription, gate)
-            self._loops.append(asyncio.create_task(runner.run()))
+            self._loops.append(asyncio.create_task(loop().run()))
+
+    def _joined(self, group: Group, handler: Handler) -> None:
+        log.info("%s listens on %s", group.name, handler.subject)
+        if self._watch:
+            self._watch.joined(group, handler)
 
 
 async def run(
-    queue: MessageQueue, groups: Sequence[Group], *, drain: float = DRAIN_SECONDS
+    queue: MessageQueue,
+    groups: Sequence[Group],
+    *,
+    drain: float = DRAIN_SECONDS,
+    observers: Sequence[Observer] = (),
 ) -> None:
     """Run groups until SIGTERM or SIGINT, then drain. A second signal cancels what runs at once."""
     loop = asyncio.get_running_loop()
@@ -130,7 +152,7 @@ async def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    worker = Worker(queue, groups, drain=drain)
+    worker = Worker(queue, groups, drain=drain, observers=observers)
     try:
         try:
             await _first(

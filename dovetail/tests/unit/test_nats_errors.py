@@ -38,7 +38,7 @@ class Prepared:
     async def _prepare(self, message: Outgoing) -> None:
         self.subjects.append(message.subject)
 
-    def _on_full(self) -> None:
+    def _on_full(self, size: int) -> None:
         self.full += 1
 
     async def _largest(self, stream: str) -> int:

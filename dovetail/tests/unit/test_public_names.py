@@ -12,8 +12,8 @@ import dovetail.testing
 NAMES = """
 Backoff Command CommandClaimed ConfigurationError Context DeadLetter DeadLetterNotFound DeadLetters
 DecodeError DovetailError Event Gathered Group GroupStatus HandlerFailed MessageQueue MessageTooLarge
-NoAnswer NoGroup NobodyListening NotReady QueueError QueueFull QueueStatus QueueUnavailable Received
-Reject Request Retry Unsupported Worker connect new_id run
+NoAnswer NoGroup NobodyListening NotReady Observer QueueError QueueFull QueueStatus QueueUnavailable Received
+Reject Request Retry Settled Span Tracer Unsupported Worker connect new_id run
 """
 TESTING_NAMES = "Features TransportConformance memory_queue"
 
@@ -37,6 +37,15 @@ def test_importing_is_cheap() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    heavy = {"click", "rich", "pytest", "sqlalchemy", "dovetail.testing", "dovetail.embedded"}
+    heavy = {
+        "prometheus_client",
+        "opentelemetry",
+        "click",
+        "rich",
+        "pytest",
+        "sqlalchemy",
+        "dovetail.testing",
+        "dovetail.embedded",
+    }
     assert not loaded & heavy
     assert not [name for name in loaded if name.startswith("dovetail.transports")]

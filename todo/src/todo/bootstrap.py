@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from dovetail import MessageQueue, Worker, connect, run
 from todo.addresses import web_address, without_secrets
@@ -16,11 +15,10 @@ from todo.handlers.mutating import mutating_handler
 from todo.handlers.presence import presence
 from todo.handlers.saving import save_handler
 from todo.joining import queue_url
+from todo.listening import Place, monitor_place
+from todo.monitoring.monitor import Monitor
 from todo.settings import Settings
 from todo.store import Store, open_store
-
-if TYPE_CHECKING:
-    from todo.server import Place
 
 log = logging.getLogger("todo")
 
@@ -50,28 +48,54 @@ async def opened_store(
         await store.close()
 
 
+@asynccontextmanager
+async def opened_monitor(
+    settings: Settings, store: Store | None = None, *, answers_requests: bool = False
+) -> AsyncIterator[Monitor]:
+    """What the process tells of itself: from now on, at the port for that, where one is set."""
+    monitor = Monitor(store=store, answers_requests=answers_requests)
+    try:
+        if settings.metrics_port is None:
+            yield monitor
+        else:
+            async with import_module("todo.monitoring.port").serving(
+                monitor_place(settings), monitor
+            ):
+                yield monitor
+    finally:
+        await monitor.close()
+
+
 async def run_save_handler(settings: Settings) -> None:
     """The save-handler, until it is told to stop."""
     async with (
-        open_queue("save-handler", settings) as queue,
         opened_store("save-handler", settings) as store,
+        opened_monitor(settings, store) as monitor,
+        open_queue("save-handler", settings) as queue,
     ):
+        monitor.queue = queue
         await store.prepare()
         await run(queue, [save_handler(store, settings.save_handler), presence("save-handler")])
 
 
 async def run_audit_handler(settings: Settings) -> None:
     """The audit-handler, until it is told to stop."""
-    async with open_queue("audit-handler", settings) as queue:
+    async with (
+        opened_monitor(settings) as monitor,
+        open_queue("audit-handler", settings) as queue,
+    ):
+        monitor.queue = queue
         await run(queue, [audit_handler(), presence("audit-handler")])
 
 
 async def run_mutating_handler(settings: Settings) -> None:
     """The mutating-handler, until it is told to stop."""
     async with (
-        open_queue("mutating-handler", settings) as queue,
         opened_store("mutating-handler", settings) as store,
+        opened_monitor(settings, store) as monitor,
+        open_queue("mutating-handler", settings) as queue,
     ):
+        monitor.queue = queue
         await store.prepare()
         group = mutating_handler(store, settings.mutating_handler)
         await run(queue, [group, presence("mutating-handler")])
@@ -79,26 +103,26 @@ async def run_mutating_handler(settings: Settings) -> None:
 
 async def run_web(settings: Settings) -> None:
     """The web pages, until they are told to stop."""
-    server = import_module("todo.server")
-    place = server.Place(settings.web_host, settings.web_port, "TODO_WEB_HOST", "TODO_WEB_PORT")
+    place = Place(settings.web_host, settings.web_port, "TODO_WEB_HOST", "TODO_WEB_PORT")
     await _serve("web", place, settings)
 
 
 async def run_api(settings: Settings) -> None:
     """The API, until it is told to stop."""
-    server = import_module("todo.server")
-    place = server.Place(settings.api_host, settings.api_port, "TODO_API_HOST", "TODO_API_PORT")
+    place = Place(settings.api_host, settings.api_port, "TODO_API_HOST", "TODO_API_PORT")
     await _serve("api", place, settings)
 
 
 async def _serve(component: str, place: Place, settings: Settings) -> None:
     listener = place.bind()
     async with (
-        open_queue(component, settings) as queue,
         opened_store(component, settings, READERS) as store,
+        opened_monitor(settings, store, answers_requests=True) as monitor,
+        open_queue(component, settings) as queue,
         Worker(queue, [presence(component)]),
     ):
-        app = import_module(f"todo.{component}.app").create_app(queue, store, settings)
+        monitor.queue = queue
+        app = import_module(f"todo.{component}.app").create_app(queue, store, settings, monitor)
         serve = import_module("todo.server").serve
         log.info("listening at %s", web_address(place.host, place.port))
         # Pages are served while the database is not there yet: adding does not need it.

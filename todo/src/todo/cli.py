@@ -1,4 +1,4 @@
-"""The command line: up, run, migrate."""
+"""The command line: up, run, migrate, health."""
 
 from __future__ import annotations
 
@@ -73,3 +73,19 @@ def migrate() -> None:
     """
     work = import_module("todo.bootstrap").migrate
     sys.exit(import_module("todo.process").run_process("migrate", work))
+
+
+@main.command()
+@click.option("--ready", is_flag=True, help="Ask also whether it reaches its queue and database.")
+def health(ready: bool) -> None:
+    """Say how the component is that runs here.
+
+    It is asked at the port TODO_METRICS_PORT. The exit status is 0 where all is well, and 1 otherwise.
+    Of `todo up`, that port is the first component's.
+    """
+    asking = import_module("todo.monitoring.asking")
+    try:
+        click.echo(asking.ask(ready=ready))
+    except asking.Unhealthy as error:
+        click.echo(error, err=True)
+        sys.exit(1)

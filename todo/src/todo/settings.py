@@ -1,22 +1,26 @@
-"""Every setting of the application; the only place that reads the environment."""
+"""Every setting of the application. Only here and in settings_monitoring is the environment read."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from dovetail import ConfigurationError, connect
-from todo.settings_reader import Reader, SettingsInvalid
+from todo.settings_monitoring import (
+    OTHERS,
+    Host,
+    Means,
+    MonitoringSettings,
+    Port,
+    sources,
+)
+from todo.settings_reader import Reader
 from todo.store import address
 
-PREFIX = "TODO_"
-#: Names a TOML file with settings.
-CONFIG_FILE = "TODO_CONFIG_FILE"
-#: Where Docker puts secrets: one file for each, named as the variable is.
-SECRETS_DIR = Path("/run/secrets")
 #: Stands for a file in the data folder.
 DEFAULT_DATABASE = "sqlite:"
 #: Begins the address of a queue of our own.
@@ -37,30 +41,56 @@ def _check_database(url: str) -> None:
         address.parse(url)
 
 
-Port = Annotated[int, Meta(ge=1, le=65535, description="a port number from 1 to 65535")]
-Host = Annotated[str, Meta(min_length=1, description="a name or an address of this machine")]
+def _check_endpoint(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError("is no address of a collector")
+
+
 Switch = Annotated[bool, Meta(description="true or false")]
 QueueUrl = Annotated[
     str,
     Meta(
         description="embedded: (the queue of `todo up`), or an address like nats://host:4222, "
         "redis://host:6379 or amqp://host:5672",
-        extra={"check": _check_queue, "secret": True},
+        extra={"check": _check_queue, "secret": True, "password": "queue_password"},
     ),
 ]
 DatabaseUrl = Annotated[
-    str, Meta(description=address.ALLOWED, extra={"check": _check_database, "secret": True})
+    str,
+    Meta(
+        description=address.ALLOWED,
+        extra={"check": _check_database, "secret": True, "password": "database_password"},
+    ),
+]
+TracesEndpoint = Annotated[
+    str,
+    Meta(
+        description="an address like http://collector:4318",
+        extra={"check": _check_endpoint, "secret": True},
+    ),
+]
+Password = Annotated[
+    str, Meta(min_length=1, description="any text without a line break", extra={"secret": True})
 ]
 
 
 class SaveHandlerSettings(Struct, frozen=True):
     """Of the save-handler."""
 
-    publish_item_saved: Switch = True
-    #: Seconds that each batch is held up, to see a backlog grow.
-    delay: Annotated[float, Meta(ge=0, le=3600, description="seconds from 0 to 3600")] = 0.0
-    #: Items in one transaction at most.
-    batch: Annotated[int, Meta(ge=1, le=10_000, description="a number from 1 to 10000")] = 500
+    publish_item_saved: Annotated[
+        Switch, Means("Whether `ItemSaved` is published for each item that was saved.")
+    ] = True
+    delay: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="seconds from 0 to 3600"),
+        Means("How long each batch is held up, to see a backlog grow."),
+    ] = 0.0
+    batch: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="a number from 1 to 10000"),
+        Means("Items in one transaction at most."),
+    ] = 500
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,30 +106,61 @@ class MutatingHandlerSettings(Struct, frozen=True):
     rules: Annotated[
         tuple[Rule, ...],
         Meta(description='a JSON list such as [{"find": "teh", "replace": "the"}]'),
+        Means("What is replaced in the text of a saved item."),
     ] = (Rule("->", "→"),)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """What the user set: by `TODO_…` variables, else Docker secrets, else a TOML file."""
+class Settings(MonitoringSettings, frozen=True, kw_only=True):
+    """What the user set: by `TODO_…` variables, else Docker secrets, else a TOML file.
 
-    queue_url: QueueUrl = EMBEDDED
-    database_url: DatabaseUrl = DEFAULT_DATABASE
-    data_dir: Annotated[Path, Meta(description="a folder")] = Path("data")
-    web_host: Host = "127.0.0.1"
-    web_port: Port = 8080
-    api_host: Host = "127.0.0.1"
-    api_port: Port = 8081
-    queue_port: Port = 4222
-    queue_monitor_port: Port = 8222
-    #: Seconds that a publisher waits for the queue's confirmation.
-    queue_timeout: Annotated[float, Meta(ge=0.05, le=60, description="seconds from 0.05 to 60")] = (
-        1.5
-    )
+    The addresses have their passwords in them, however those were set.
+    """
+
+    queue_url: Annotated[QueueUrl, Means("The queue that the components share.")] = EMBEDDED
+    queue_password: Annotated[
+        Password | None,
+        Means("Of the user whom `TODO_QUEUE_URL` names without a password."),
+    ] = None
+    database_url: Annotated[
+        DatabaseUrl, Means("The database of items; by default a file in the data folder.")
+    ] = DEFAULT_DATABASE
+    database_password: Annotated[
+        Password | None,
+        Means("Of the user whom `TODO_DATABASE_URL` names without a password."),
+    ] = None
+    data_dir: Annotated[
+        Path,
+        Meta(description="a folder"),
+        Means("Where the queue and the database are, as long as they are not elsewhere."),
+    ] = Path("data")
+    web_host: Annotated[Host, Means("Where the pages are served.")] = "127.0.0.1"
+    web_port: Annotated[Port, Means("The port of the pages.")] = 8080
+    api_host: Annotated[Host, Means("Where the API is served.")] = "127.0.0.1"
+    api_port: Annotated[Port, Means("The port of the API.")] = 8081
+    queue_port: Annotated[Port, Means("Of the queue that `todo up` starts.")] = 4222
+    queue_monitor_port: Annotated[Port, Means("Of that queue's monitor.")] = 8222
+    queue_timeout: Annotated[
+        float,
+        Meta(ge=0.05, le=60, description="seconds from 0.05 to 60"),
+        Means("How long a publisher waits for the queue's confirmation."),
+    ] = 1.5
+    traces_endpoint: Annotated[
+        TracesEndpoint | None,
+        Means(
+            "Where spans are sent, over HTTP (OTLP), to the address's `/v1/traces`; unset, there are none. "
+            "It needs the packages of `todo[tracing]`."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="debug, info, warning or error"),
+        Means("What is less important than this is not logged."),
     ] = "info"
-    log_format: Annotated[Literal["text", "json"], Meta(description="text or json")] = "text"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Meta(description="text or json"),
+        Means("Lines for people, or one JSON object a line for programs."),
+    ] = "text"
     save_handler: SaveHandlerSettings = SaveHandlerSettings()
     mutating_handler: MutatingHandlerSettings = MutatingHandlerSettings()
 
@@ -117,12 +178,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def read_settings() -> Settings:
     """Read every setting; SettingsInvalid has a line for each that is wrong."""
-    named = os.environ.get(CONFIG_FILE)
-    file = Path(named or "todo.toml")
-    if named and not file.is_file():
-        raise SettingsInvalid([f"{CONFIG_FILE}: there is no file {named!r}"])
-    reader = Reader(PREFIX, os.environ, SECRETS_DIR, file)
-    return reader.read(Settings, others={CONFIG_FILE})
+    reader = Reader(sources())
+    reader.look_for_unknown(Settings, others=OTHERS)
+    return reader.read(Settings)
 
 
 def environment_for_children(queue_url: str | None) -> dict[str, str]:

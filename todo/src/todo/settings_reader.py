@@ -1,4 +1,4 @@
-"""Fills a Struct of settings from the environment, from secrets and from a TOML file.
+"""Fills a Struct of settings from where they were set.
 
 msgspec does the conversion. The usual library for this, pydantic-settings, was measured and left out:
 it took 12.7 MB and 0.17 s in each of the application's processes.
@@ -6,17 +6,17 @@ it took 12.7 MB and 0.17 s in each of the application's processes.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from todo.passwords import with_password
+from todo.settings_sources import Given, SettingPath, Sources
+
 Settings = TypeVar("Settings", bound=msgspec.Struct)
-_Path = tuple[str, ...]
 
 
 class SettingsInvalid(Exception):
@@ -27,70 +27,77 @@ class SettingsInvalid(Exception):
         self.lines = list(lines)
 
 
-@dataclass(frozen=True)
-class Given:
-    """A value, and how the place that it came from is called."""
-
-    value: object
-    place: str
-
-
 class Reader:
-    """Reads settings. The environment is stronger than secrets, and those are than the file."""
+    """Reads settings. What its sources cannot read, and what will not do, is noted in `wrong`."""
 
-    def __init__(
-        self, prefix: str, environment: Mapping[str, str], secrets: Path, file: Path
-    ) -> None:
-        self.prefix = prefix
-        self.environment = environment
-        self.secrets = secrets
-        self.file = file
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
         self._wrong: list[str] = []
 
-    def read(self, kind: type[Settings], others: Collection[str] = ()) -> Settings:
-        """The settings, or SettingsInvalid with everything that is wrong with them.
-
-        `others` are variables with the prefix that are no settings.
-        """
-        table = self._table()
-        paths = list(_paths(kind))
-        self._look_for_unknown(paths, table, others)
-        settings = self._struct(kind, (), table)
-        if self._wrong:
-            raise SettingsInvalid(self._wrong)
+    def read(self, kind: type[Settings]) -> Settings:
+        """The settings, or SettingsInvalid with everything that is wrong with them."""
+        settings = self._struct(kind, ())
+        if wrong := [*self._sources.wrong, *self._wrong]:
+            # A secret that cannot be read may have been looked for twice.
+            raise SettingsInvalid(list(dict.fromkeys(wrong)))
         return settings
 
-    def _struct(self, kind: type[Settings], path: _Path, table: Mapping[str, Any]) -> Settings:
+    def look_for_unknown(self, kind: type[Settings], others: Collection[str] = ()) -> None:
+        """Note what is set and is no setting: in the file, and variables that are nearly one.
+
+        `others` are variables with the prefix that are no settings. Other programs may have some, too,
+        so those that are far from any setting pass.
+        """
+        sources = self._sources
+        paths = [path for path, _ in setting_fields(kind)]
+        known = [sources.variable(path) for path in paths]
+        for path in _leaves(sources.table, paths):
+            if path not in paths:
+                place = f"{'.'.join(path)} in {sources.file}"
+                self._note_unknown(place, sources.variable(path), known)
+        for name in sources.environment.keys() - set(known) - set(others):
+            if name.startswith(sources.prefix) and get_close_matches(name, known, 1, 0.85):
+                self._note_unknown(name, name, known)
+
+    def _note_unknown(self, place: str, name: str, known: Sequence[str]) -> None:
+        nearest = get_close_matches(name, known, 1, 0) or known
+        self._wrong.append(f"{place}: there is no such setting; the nearest is {nearest[0]}")
+
+    def _struct(self, kind: type[Settings], path: SettingPath) -> Settings:
         values: dict[str, Any] = {}
         for field in msgspec.structs.fields(kind):
             here = (*path, field.name)
-            if _is_section(field.type):
-                values[field.name] = self._struct(field.type, here, table)
-            elif (given := self._given(here, table)) is not None:
+            if is_section(field.type):
+                values[field.name] = self._struct(field.type, here)
+            elif (given := self._given(here, field)) is not None:
                 values[field.name] = self._convert(given, field.type)
         return kind(**values)
 
-    def _given(self, path: _Path, table: Mapping[str, Any]) -> Given | None:
-        variable = self._variable(path)
-        if text := self.environment.get(variable):
-            return Given(text, variable)
-        for name in (variable, variable.lower()):
-            if (secret := self.secrets / name).is_file():
-                return Given(secret.read_text().strip(), f"{variable} (in {secret})")
-        value: Any = table
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is None:
+    def _given(self, path: SettingPath, field: msgspec.structs.FieldInfo) -> Given | None:
+        """What was set, an address with the password that was set beside it."""
+        given = self._sources.given(path)
+        name = (meta_of(field.type).extra or {}).get("password")
+        password = self._sources.given((*path[:-1], name)) if name else None
+        if password is None:
+            return given
+        place = given.place if given else self._sources.variable(path)
+        address = given.value if given else field.default
+        try:
+            return Given(with_password(str(address), str(password.value)), place)
+        except ValueError as error:
+            self._wrong.append(f"{password.place}: {place} {error}")
             return None
-        return Given(value, f"{variable} ({'.'.join(path)} in {self.file})")
 
     def _convert(self, given: Given, kind: Any) -> object:
         """The value in its type; None where it is wrong, which is then noted."""
-        meta = _meta(kind)
+        plain, meta = _without_none(kind), meta_of(kind)
         extra = meta.extra or {}
         try:
             value: object = msgspec.convert(
-                _unpacked(given.value), kind, strict=False, dec_hook=lambda cls, value: cls(value)
+                given.value if _is_text(plain) else _unpacked(given.value),
+                plain,
+                strict=False,
+                dec_hook=lambda cls, value: cls(value),
             )
             if check := extra.get("check"):
                 check(value)
@@ -106,59 +113,50 @@ class Reader:
             return None
         return value
 
-    def _table(self) -> Mapping[str, Any]:
-        try:
-            return tomllib.loads(self.file.read_text()) if self.file.is_file() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsInvalid([f"{self.file} is not valid TOML: {error}"]) from None
 
-    def _variable(self, path: _Path) -> str:
-        return self.prefix + "__".join(path).upper()
-
-    def _look_for_unknown(
-        self, paths: Sequence[_Path], table: Mapping[str, Any], others: Collection[str]
-    ) -> None:
-        """Note what is set and is no setting: in the file, and variables that are nearly one.
-
-        Other programs have variables with the prefix, too, so those that are far from any pass.
-        """
-        known = [self._variable(path) for path in paths]
-        for path in _leaves(table, paths):
-            if path not in paths:
-                self._note_unknown(f"{'.'.join(path)} in {self.file}", self._variable(path), known)
-        for name in self.environment.keys() - set(known) - set(others):
-            if name.startswith(self.prefix) and get_close_matches(name, known, 1, 0.85):
-                self._note_unknown(name, name, known)
-
-    def _note_unknown(self, place: str, name: str, known: Sequence[str]) -> None:
-        nearest = get_close_matches(name, known, 1, 0) or known
-        self._wrong.append(f"{place}: there is no such setting; the nearest is {nearest[0]}")
-
-
-def _is_section(kind: Any) -> bool:
+def is_section(kind: Any) -> bool:
+    """Whether a field holds settings of its own."""
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _paths(kind: type[msgspec.Struct], path: _Path = ()) -> Iterator[_Path]:
+def setting_fields(
+    kind: type[msgspec.Struct], path: SettingPath = ()
+) -> Iterator[tuple[SettingPath, msgspec.structs.FieldInfo]]:
+    """Every setting, those of sections included."""
     for field in msgspec.structs.fields(kind):
-        if _is_section(field.type):
-            yield from _paths(field.type, (*path, field.name))
+        if is_section(field.type):
+            yield from setting_fields(field.type, (*path, field.name))
         else:
-            yield (*path, field.name)
+            yield (*path, field.name), field
 
 
-def _leaves(table: Mapping[str, Any], paths: Sequence[_Path], path: _Path = ()) -> Iterator[_Path]:
+def meta_of(kind: Any) -> msgspec.Meta:
+    """What is allowed for a setting of this type."""
+    plain = _without_none(kind)
+    found = [one for one in get_args(plain)[1:] if isinstance(one, msgspec.Meta)]
+    return found[0] if get_origin(plain) is Annotated and found else msgspec.Meta()
+
+
+def _without_none(kind: Any) -> Any:
+    """The type of a value that is set, where the setting may also be left out."""
+    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    choices = get_args(inner)
+    return next(one for one in choices if one is not NoneType) if NoneType in choices else kind
+
+
+def _is_text(kind: Any) -> bool:
+    return kind is str or (get_origin(kind) is Annotated and get_args(kind)[0] is str)
+
+
+def _leaves(
+    table: Mapping[str, Any], paths: Sequence[SettingPath], path: SettingPath = ()
+) -> Iterator[SettingPath]:
     for name, value in table.items():
         here = (*path, name)
         if isinstance(value, dict) and here not in paths:
             yield from _leaves(value, paths, here)
         else:
             yield here
-
-
-def _meta(kind: Any) -> msgspec.Meta:
-    found = [one for one in get_args(kind)[1:] if isinstance(one, msgspec.Meta)]
-    return found[0] if get_origin(kind) is Annotated and found else msgspec.Meta()
 
 
 def _unpacked(value: object) -> object:

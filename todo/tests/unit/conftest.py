@@ -1,9 +1,11 @@
-"""A queue in memory, and a store that a test can take down."""
+"""A queue in memory, a store that a test can take down, and an environment without settings."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -25,6 +27,9 @@ class FakeStore:
         self.changed = asyncio.Condition()
 
     async def prepare(self) -> None: ...
+
+    async def check(self) -> None:
+        await self._use()
 
     async def close(self) -> None: ...
 
@@ -86,3 +91,14 @@ def store() -> FakeStore:
 async def queue() -> AsyncIterator[MessageQueue]:
     async with connect(f"memory://{new_id()}") as queue:
         yield queue
+
+
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty environment, folder and folder of secrets."""
+    for name in list(os.environ):
+        if name.startswith("TODO_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TODO_SECRETS_DIR", str(tmp_path / "secrets"))
+    return tmp_path

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from todo import settings
 from todo.settings import Rule, Settings, read_settings
-from todo.settings_reader import SettingsInvalid
 
+from .support import complaints
 
-@pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty environment, folder and folder of secrets."""
-    for name in list(os.environ):
-        if name.startswith("TODO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path / "secrets")
-    return tmp_path
-
-
-def complaints() -> list[str]:
-    with pytest.raises(SettingsInvalid) as raised:
-        read_settings()
-    return raised.value.lines
+pytestmark = pytest.mark.usefixtures("nothing_set")
 
 
 def test_without_any_the_defaults_hold() -> None:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from dovetail.cli.progress import said_if_slow
-from dovetail.queue import MessageQueue, connect
+from dovetail.opening import connect
+from dovetail.queue import MessageQueue
 from dovetail.server_address import without_secrets
 
 VARIABLE = "DOVETAIL_URL"

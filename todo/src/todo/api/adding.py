@@ -16,8 +16,8 @@ from todo.api import problems
 from todo.api.schemas import NewTodo, Todo
 from todo.events import NewItem
 from todo.items import InvalidItem, Item, checked_text
+from todo.monitoring.metrics import Metrics
 from todo.serving.body import BodyTooLarge, read_body
-from todo.serving.metrics import Metrics
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID_PATTERN)

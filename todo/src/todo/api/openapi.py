@@ -11,7 +11,7 @@ import msgspec
 from todo.api import problems, schemas
 from todo.api.reading import DEFAULT_LIMIT, MAX_LIMIT
 from todo.items import MAX_LENGTH, Item
-from todo.serving.probes import Readiness
+from todo.monitoring.readiness import Readiness
 
 JsonObject = dict[str, Any]
 
@@ -143,12 +143,14 @@ def _get() -> JsonObject:
 
 
 def _ready() -> JsonObject:
-    unready = _json_response("Something it needs is unreachable.", "Readiness")
+    unready = _json_response(
+        "Something that it needs is unreachable, full or not prepared.", "Readiness"
+    )
     return {
         "operationId": "ready",
-        "summary": "Whether queue and database answer",
+        "summary": "Whether queue and database can be used",
         "responses": {
-            "200": _json_response("Both answer.", "Readiness"),
+            "200": _json_response("Both can be used.", "Readiness"),
             "503": unready | {"headers": _RETRY},
         },
     }

@@ -18,6 +18,14 @@ class StoreRefused(StoreUnavailable):
     """The database is there and does not take what the address says: the login, the name, the file."""
 
 
+class StoreFull(StoreUnavailable):
+    """The database takes nothing more: its disk is full, or it may only be read."""
+
+
+class NoSchema(StoreUnavailable):
+    """The table is not there yet, or another release of this program made it."""
+
+
 class SchemaTooNew(Exception):
     """A newer release of this program has changed the schema."""
 
@@ -34,6 +42,13 @@ class Store(Protocol):
 
         Any number of processes may do so at once. Raises StoreRefused, and SchemaTooNew where a newer
         release made the schema.
+        """
+
+    async def check(self) -> None:
+        """Return where items can be read, and written as far as that is known.
+
+        Raises NoSchema, and StoreFull. A full disk of a server shows in what is written only: the store
+        knows of it for half a minute after that failed.
         """
 
     async def close(self) -> None:

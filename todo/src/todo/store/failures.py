@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from todo.store import StoreRefused, StoreUnavailable
+from todo.store import NoSchema, StoreFull, StoreRefused, StoreUnavailable
 
-#: SQLSTATE, or how it begins: connection lost, shut down or not up yet, no room or no connection
-#: left, read only for now, no table yet.
-_UNAVAILABLE = ("08", "57P", "53", "25006", "42P01")
+#: SQLSTATE, or how it begins: connection lost, shut down or not up yet, no memory or no connection left.
+_UNAVAILABLE = ("08", "57P", "53")
+#: No room on the disk, read only.
+_FULL = ("53100", "25006")
+#: No such table, no such column.
+_NO_SCHEMA = ("42P01", "42703")
 #: Login refused, no such database.
 _REFUSED = ("28", "3D000")
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises StoreUnavailable or StoreRefused for what they mean; other errors pass."""
+    """Raises StoreUnavailable or one of its kinds for what they mean; other errors pass."""
     try:
         yield
     except (OSError, PoolTimeout) as error:
@@ -29,6 +32,10 @@ def translated() -> Iterator[None]:
         reason = _reason(error)
         if _refused(error.orig):
             raise StoreRefused(reason) from error
+        if _full(error.orig):
+            raise StoreFull(reason) from error
+        if _no_schema(error.orig):
+            raise NoSchema(reason) from error
         if error.connection_invalidated or _unavailable(error.orig):
             raise StoreUnavailable(reason) from error
         raise
@@ -38,6 +45,19 @@ def _refused(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
     return _state(error).startswith(_REFUSED)
+
+
+def _full(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        # The lower eight bits: there are several reasons for being read only.
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+    return _state(error).startswith(_FULL)
+
+
+def _no_schema(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith("no such ")
+    return _state(error).startswith(_NO_SCHEMA)
 
 
 def _unavailable(error: BaseException | None) -> bool:

@@ -26,7 +26,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 7_0361_2049
 
 #: Alembic's own, as Alembic makes it.
-_versions = Table(
+versions = Table(
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
@@ -51,16 +51,16 @@ def upgrade(connection: Connection) -> bool:
 
 def _version(connection: Connection) -> str | None:
     """The migration that the database is at: "" before the first, None where it is new."""
-    if not inspect(connection).has_table(_versions.name):
+    if not inspect(connection).has_table(versions.name):
         return None
-    return connection.scalar(select(_versions.c.version_num)) or ""
+    return connection.scalar(select(versions.c.version_num)) or ""
 
 
 def _create(connection: Connection) -> None:
     """Make the newest schema at once. A test holds that the migrations lead to the same."""
     metadata.create_all(connection)
-    _versions.create(connection)
-    connection.execute(_versions.insert().values(version_num=HEAD))
+    versions.create(connection)
+    connection.execute(versions.insert().values(version_num=HEAD))
 
 
 def _lock(connection: Connection) -> None:

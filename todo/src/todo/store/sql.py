@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from todo.items import Item
 from todo.store.address import Address
+from todo.store.checking import Room, check_schema
 from todo.store.engine import dispose, make_engine, run
 from todo.store.failures import translated
 from todo.store.preparation import prepare
@@ -37,11 +38,16 @@ class SqlStore:
         self._writing = make_engine(address, connections, name)
         # Reading needs no transaction of ours: that saves two of three round trips.
         self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+        self._room = Room(address)
         dialect = import_module(f"sqlalchemy.dialects.{address.kind}")
         self._insert = dialect.insert(todos).on_conflict_do_nothing(index_elements=["id"])
 
     async def prepare(self) -> None:
         await prepare(self._writing, self.address)
+
+    async def check(self) -> None:
+        self._room.check()
+        await self._read(check_schema)
 
     async def close(self) -> None:
         await dispose(self._writing)
@@ -100,7 +106,8 @@ class SqlStore:
         return await self._run(self._reading, work, READ_SECONDS)
 
     async def _write(self, work: Work[Result]) -> Result:
-        return await self._run(self._writing, work, WRITE_SECONDS)
+        with self._room.watched():
+            return await self._run(self._writing, work, WRITE_SECONDS)
 
     async def _run(self, engine: Engine, work: Work[Result], limit: float) -> Result:
         with translated():

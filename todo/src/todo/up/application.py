@@ -16,6 +16,7 @@ from todo.process import CannotRun
 from todo.settings import Settings, environment_for_children
 from todo.up.banner import Running, banner
 from todo.up.child import Child, Ending
+from todo.up.metrics_ports import MetricsPorts
 from todo.up.output import Output
 from todo.up.plan import Plan
 
@@ -41,6 +42,7 @@ class Application:
         self._told_to_stop = asyncio.Event()
         self._children: list[Child] = []
         self._queue: EmbeddedServer | None = None
+        self._metrics_ports = MetricsPorts(settings)
 
     async def run(self) -> int:
         """Run until SIGTERM or Ctrl-C, or until a child is configured wrongly; the exit status."""
@@ -92,7 +94,10 @@ class Application:
 
     async def _run_children(self) -> int:
         environment = environment_for_children(self._queue.url if self._queue else None)
-        self._children = [Child(one, environment, self._output) for one in self.plan.instances]
+        self._children = [
+            Child(one, environment | self._metrics_ports.environment(one.name), self._output)
+            for one in self.plan.instances
+        ]
         endings = [asyncio.create_task(child.keep_running()) for child in self._children]
         announcing = asyncio.create_task(self._announce())
         stop = asyncio.create_task(self._told_to_stop.wait())
@@ -121,7 +126,8 @@ class Application:
         monitor_port = self._queue.monitor_port if self._queue else None
         address = self._queue.url if self._queue else await queue_url(settings)
         seconds = time.monotonic() - self._started
-        running = Running(self.plan, settings, monitor_port, address, seconds)
+        ports = self._metrics_ports.taken
+        running = Running(self.plan, settings, monitor_port, address, seconds, ports)
         self._output.plain(banner(running))
 
 

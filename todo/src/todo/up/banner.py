@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from todo.addresses import web_address, without_secrets
@@ -22,6 +22,8 @@ class Running:
     monitor_port: int | None
     queue_url: str
     seconds: float
+    #: Ports for metrics, by the names of the instances.
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
 
 def banner(running: Running) -> str:
@@ -45,6 +47,8 @@ def _places(running: Running) -> Iterator[tuple[str, str]]:
     yield "queue", without_secrets(running.queue_url)
     if plan.queue:
         yield "data", str(Path(settings.data_dir).absolute())
+    for name, port in running.metrics_ports.items():
+        yield "metrics", f"{web_address(settings.metrics_host, port)}/metrics of {name}"
 
 
 def _features(plan: Plan) -> str:

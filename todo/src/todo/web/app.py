@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail import MessageQueue
-from todo.serving.metrics import Metrics
+from todo.monitoring.monitor import Monitor
+from todo.serving.measured import Measured
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
 from todo.store import Store
@@ -28,22 +29,27 @@ from todo.web.views import Views
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def create_app(queue: MessageQueue, store: Store, settings: Settings) -> Starlette:
+def create_app(
+    queue: MessageQueue, store: Store, settings: Settings, monitor: Monitor | None = None
+) -> Starlette:
     """The pages on an open queue and store, which whoever opened them closes.
 
     Call `app.state.close()` when the server is told to stop: it ends the streams of open pages, for
     which the server would wait. Await `app.state.closed()` before queue and store are closed. A 503
-    for a queue that is down takes as long as its `timeout` option.
+    for a queue that is down takes as long as its `timeout` option. `monitor` is what the process tells of
+    itself on a port of its own, where it has one.
     """
-    metrics = Metrics(live_pages=0)
+    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True)
+    metrics = monitor.metrics
+    metrics.live_pages = 0
     assets = Assets()
     templates = Templates(assets)
     views = Views(queue, store, templates)
     live = LivePages(queue, views.render, metrics)
     site = Site(queue, store, settings, metrics, templates, views, live)
     app = Starlette(
-        routes=[*_page_routes(site, assets), *probe_routes(queue, store, metrics)],
-        middleware=[Middleware(SecurityHeaders)],
+        routes=[*_page_routes(site, assets), *probe_routes(monitor)],
+        middleware=[Middleware(Measured, numbers=metrics.http), Middleware(SecurityHeaders)],
         exception_handlers={
             HTTPException: _http_error_page(site),
             Exception: _internal_error_page(site),

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from dovetail import DovetailError, MessageQueue, QueueStatus
 from todo.addresses import without_secrets
 from todo.events import Presence, WhoIsThere
+from todo.monitoring.readiness import DatabaseState, QueueState, database_state, queue_state
 from todo.settings import Settings
 from todo.store import Store, StoreUnavailable
 from todo.store.address import parse
@@ -24,17 +25,18 @@ ROLL_CALL = 0.5
 
 @dataclass(frozen=True)
 class QueueHealth:
-    """The queue; `status` is None where it does not answer."""
+    """The queue; `status` is None where it does not tell."""
 
-    connected: bool
+    state: QueueState
     address: str
     status: QueueStatus | None
 
 
 @dataclass(frozen=True)
 class DatabaseHealth:
-    """The database; `items` is None where it does not answer."""
+    """The database; `items` is None where it does not tell."""
 
+    state: DatabaseState
     kind: str
     address: str
     items: int | None
@@ -52,15 +54,15 @@ class Diagnosis:
 
 async def diagnose(queue: MessageQueue, store: Store, settings: Settings) -> Diagnosis:
     """Ask everyone at once. Takes two seconds at most."""
-    status, items, components = await asyncio.gather(
-        _status(queue), _count(store), _roll_call(queue)
+    queue_is, database_is, status, items, components = await asyncio.gather(
+        queue_state(queue), database_state(store), _status(queue), _count(store), _roll_call(queue)
     )
     shown = status.address if status else without_secrets(settings.queue_url)
     database = parse(settings.database)
     kind = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database.kind]
     return Diagnosis(
-        QueueHealth(queue.connected and status is not None, shown, status),
-        DatabaseHealth(kind, database.shown, items),
+        QueueHealth(queue_is, shown, status),
+        DatabaseHealth(database_is, kind, database.shown, items),
         components,
         versions(),
     )

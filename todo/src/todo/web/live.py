@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from dovetail import MessageQueue, QueueError
-from todo.serving.metrics import Metrics
+from todo.monitoring.metrics import Metrics
 
 log = logging.getLogger("todo.web.live")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.responses import HTMLResponse
 
 from dovetail import MessageQueue
-from todo.serving.metrics import Metrics
+from todo.monitoring.metrics import Metrics
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.live import LivePages

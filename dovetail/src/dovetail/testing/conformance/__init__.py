@@ -33,8 +33,10 @@ from dovetail.testing.conformance.leases import Leases
 from dovetail.testing.conformance.leaving import Leaving
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
+from dovetail.testing.conformance.observing import Observing
 from dovetail.testing.conformance.outages import Outages
 from dovetail.testing.conformance.pausing import Pausing
+from dovetail.testing.conformance.pinging import Pinging
 from dovetail.testing.conformance.publishing import Publishing
 from dovetail.testing.conformance.restarting import Restarting
 from dovetail.testing.conformance.retrying import Retrying
@@ -63,6 +65,8 @@ class TransportConformance(
     Listening,
     Carrying,
     Filling,
+    Pinging,
+    Observing,
     Draining,
     Leaving,
     Looking,

@@ -14,6 +14,7 @@ from itertools import count
 from dovetail.delivery import Claim, Outgoing
 from dovetail.errors import CommandClaimed, NoGroup, QueueFull
 from dovetail.letters import DeadLetter
+from dovetail.room import Room
 from dovetail.subjects import matches
 
 #: How many ids of published messages are remembered, to keep one copy of each.
@@ -158,6 +159,7 @@ class Store:
             object, tuple[str, str | None, Callable[[bytes, Callable[[bytes], None]], None]]
         ] = {}
         self.bytes = 0
+        self.room = Room()
         self._sequence = count(1)
         self._letter = count(1)
         self._ids: OrderedDict[str, None] = OrderedDict()
@@ -172,6 +174,7 @@ class Store:
         ):
             raise NoGroup(message.subject)
         if limit is not None and self.bytes + len(message.body) > limit:
+            self.room.refused(len(message.body))
             raise QueueFull(
                 f"the queue's store is full ({limit} bytes); nothing was accepted", id=message.id
             )

@@ -198,6 +198,10 @@ class MemoryTransport:
             groups=[_group_status(store, group, subject) for group, subject in store.backlogs],
         )
 
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping."""
+        self._store.room.check(self._store.bytes, self._options.limit_bytes)
+
     async def _trim(self, store: Store) -> None:
         while True:
             await asyncio.sleep(TRIM_SECONDS)

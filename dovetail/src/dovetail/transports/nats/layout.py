@@ -4,6 +4,7 @@ dovetail-events           every event; kept after it was handled, for groups yet
 dovetail-command-…        one work queue for each command, so that the server itself refuses a second group
 dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
 dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<message>
+dovetail.attempts.ping    there, too: written to see whether the server takes anything
 dovetail.replay.…         in dovetail-events: a dead letter handed back to one group
 """
 
@@ -15,6 +16,7 @@ EVENTS = "dovetail-events"
 DEAD = "dovetail-dead"
 ATTEMPTS = "dovetail-attempts"
 REPLAY = "dovetail.replay"
+PING = "dovetail.attempts.ping"
 
 #: What the events stream takes from the beginning; other subjects are added when they are first used.
 FIRST_SUBJECTS = ("events.>", f"{REPLAY}.>")

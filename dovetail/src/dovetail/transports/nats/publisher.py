@@ -44,7 +44,8 @@ class Publisher:
     """Publishes and waits for JetStream's confirmation.
 
     `prepare` is called before the first message on each subject. It lets a stream take the subject,
-    or raises NoGroup for a command that nobody claimed. `on_full` is told when the store has no room.
+    or raises NoGroup for a command that nobody claimed. `on_full` is told when the store has
+    no room for so many bytes.
     `largest` knows how large a message a stream takes.
     """
 
@@ -53,7 +54,7 @@ class Publisher:
         client: Client,
         timeout: float,
         prepare: Callable[[Outgoing], Awaitable[None]],
-        on_full: Callable[[], None],
+        on_full: Callable[[int], None],
         largest: Callable[[str], Awaitable[int]],
     ) -> None:
         self._client = client
@@ -78,12 +79,14 @@ class Publisher:
         body: bytes,
         headers: bytes = b"",
         kind: Literal["event", "command"] = "event",
+        timeout: float | None = None,
     ) -> None:
-        """One message as it is, to a stream that is there."""
+        """One message as it is, to a stream that is there, or is one of those that always are."""
         if (size := len(body) + len(headers)) > self.most_bytes:
             raise MessageTooLarge(size, self.most_bytes, setting=SIZE_SETTING)
         outgoing = Outgoing(kind, subject, body, "")
-        await self._publish_all([(outgoing, headers)], self._client.loop.time() + self._timeout)
+        timeout = self._timeout if timeout is None else timeout
+        await self._publish_all([(outgoing, headers)], self._client.loop.time() + timeout)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """Return when all are confirmed, as Transport.publish has it."""
@@ -200,7 +203,7 @@ class Publisher:
         if error is None:
             return True
         if error.err_code in NO_ROOM:
-            self._on_full()
+            self._on_full(len(message.body))
             raise QueueFull(
                 f"the queue's store is full: {error.description} ({NO_ROOM[error.err_code]}); "
                 "nothing was accepted",

@@ -13,6 +13,7 @@ from dovetail.envelope import Received
 from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.options import QueueOptions
+from dovetail.room import Room
 from dovetail.status import QueueStatus
 from dovetail.transport import Answerer, Subscription
 from dovetail.transports.nats import layout
@@ -23,6 +24,7 @@ from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.letterbox import Letterbox
 from dovetail.transports.nats.live import asking, listening, serving
 from dovetail.transports.nats.overview import Overview
+from dovetail.transports.nats.ping import Ping
 from dovetail.transports.nats.provision import Place, Provision
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.subscription import NatsSubscription
@@ -56,6 +58,8 @@ class NatsTransport:
             self._provision.largest,
         )
         self._letterbox = Letterbox(self._api, self._publisher)
+        self._room = Room()
+        self._ping = Ping(self._client, self._api, self._publisher, self._room)
         self._overview = Overview(self._client, self._api, self._letterbox)
         self._trimmer: asyncio.Task[None] | None = None
 
@@ -169,7 +173,12 @@ class NatsTransport:
         """As Transport.status."""
         return await self._overview.status()
 
-    def _make_room(self) -> None:
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping."""
+        await self._ping.ping(timeout)
+
+    def _make_room(self, size: int) -> None:
+        self._room.refused(size)
         self._full.set()
         self._start_trimming()
 

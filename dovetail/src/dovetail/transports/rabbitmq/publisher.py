@@ -17,6 +17,7 @@ from dovetail.errors import (
     QueueFull,
     QueueUnavailable,
 )
+from dovetail.identifiers import new_id
 from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.client import RETRY_SECONDS, Client, NoSuchQueue, passes
 from dovetail.transports.rabbitmq.frames import Properties
@@ -32,6 +33,8 @@ _REFUSED_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 #: Bytes, by AMQP 0-9-1.
 LONGEST_ID = 255
 NOT_FOUND = 404
+#: No queue has this name.
+PING = "dovetail.ping"
 _TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
 
 #: Writes one caller's messages on a channel.
@@ -85,6 +88,27 @@ class Publisher:
         batch = await self._confirmed(len(messages), write, deadline)
         if batch.returned:
             raise NoSuchQueue(f"the queue {queue!r} is gone; what was to go there was not accepted")
+
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping: a message that no queue is to have is given back, and confirmed.
+
+        The server tells of an alarm only those that publish.
+        """
+        client = self._client
+
+        def write(channel: Channel, batch: Batch) -> None:
+            def alarmed() -> None:
+                if channel.wire.alarm and not batch.done.done():
+                    batch.done.set_exception(client.full(channel.wire.alarm))
+
+            callbacks = channel.wire.on_alarm
+            callbacks.append(alarmed)
+            batch.done.add_done_callback(lambda _: callbacks.remove(alarmed))
+            channel.publish(batch, "", PING, Properties(message_id=new_id()), b"")
+
+        if client.alarm:
+            raise client.full(client.alarm)
+        await self._confirmed(1, write, asyncio.get_running_loop().time() + timeout)
 
     @property
     def connected(self) -> bool:

@@ -167,3 +167,7 @@ class RabbitTransport:
     async def status(self) -> QueueStatus:
         """As Transport.status."""
         return await self._overview.status()
+
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping."""
+        await self._publisher.ping(timeout)

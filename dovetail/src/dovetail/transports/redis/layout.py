@@ -15,6 +15,7 @@
 {dovetail}:founding                     how far the history was copied for a pattern that is claimed just now
 {dovetail}:serving:<subject>            a set of the groups that answer requests; …:<group> of their members
 {dovetail}:bytes                        about how much the events take
+{dovetail}:ping                         written and removed, to see whether the server takes anything
 {dovetail}:last                         the id of the last event, which is that of its entry
 
 In a stream, `body` is the message's bytes. Other fields are its headers, but for those named dovetail-…

@@ -14,6 +14,7 @@ from dovetail.errors import (
     QueueFull,
     QueueUnavailable,
 )
+from dovetail.room import Room
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.wire import Argument
 
@@ -40,6 +41,7 @@ class Publisher:
     def __init__(self, client: Client, limit_bytes: int | None) -> None:
         self._client = client
         self._limit = limit_bytes or 0
+        self._room = Room()
         self._wanted: list[_Wanted] = []
         self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,6 +57,12 @@ class Publisher:
         for portion in _portions(messages):
             # The next only when this one is stored: that keeps the order whatever goes wrong.
             await self._put(portion, deadline)
+
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping: the server refuses this for the same reasons as a message."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        stored = await self._client.script("ping", deadline=deadline)
+        self._room.check(stored, self._limit or None)
 
     def _put(self, messages: Sequence[Outgoing], deadline: float) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -95,6 +103,7 @@ class Publisher:
             return None
         if result == b"no group":
             return NoGroup(message.subject)
+        self._room.refused(len(message.body))
         return QueueFull(
             f"the queue's store is full ({self._limit} bytes); nothing was accepted", id=message.id
         )

@@ -145,6 +145,10 @@ class RedisTransport:
         """As Transport.status."""
         return await self._overview.status()
 
+    async def ping(self, timeout: float) -> None:
+        """As Transport.ping."""
+        await self._publisher.ping(timeout)
+
     async def _trim(self) -> None:
         while True:
             await asyncio.sleep(TRIM_SECONDS)

@@ -10,6 +10,8 @@ from importlib.resources import files
 #: Written to whatever state the server's memory is in: settling makes room, and must not fail for want of it.
 _ALWAYS = "#!lua flags=allow-oom\n"
 _WHILE_THERE_IS_ROOM = "#!lua\n"
+#: Those that are to fail then.
+_PUBLISH = ("publish", "ping")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """The script in `<name>.lua`, after what it shares with the others."""
-    publishes = name == "publish"
+    publishes = name in _PUBLISH
     parts = ["keys.lua", f"{name}.lua"] if publishes else ["keys.lua", "entries.lua", f"{name}.lua"]
     folder = files(__name__)
     text = (_WHILE_THERE_IS_ROOM if publishes else _ALWAYS) + "\n".join(

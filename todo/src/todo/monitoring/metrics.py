@@ -1,8 +1,10 @@
-"""What one process counts."""
+"""What one HTTP component counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from todo.monitoring.http_numbers import HttpNumbers
 
 
 @dataclass
@@ -17,3 +19,4 @@ class Metrics:
     unavailable: int = 0
     #: Open pages that are kept up to date; None in a component that has no pages.
     live_pages: int | None = None
+    http: HttpNumbers = field(default_factory=HttpNumbers)

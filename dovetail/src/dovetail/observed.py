@@ -1,0 +1,135 @@
+"""A worker's loops where somebody watches. Those that nobody watches have none of this."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from dovetail.delivery import Delivery, Outgoing
+from dovetail.envelope import Envelope
+from dovetail.gate import Gate
+from dovetail.group import Group, Handler
+from dovetail.outcome import Stamp, failure_of
+from dovetail.portion import SETTLE_SECONDS, Handled
+from dovetail.queue import MessageQueue
+from dovetail.runner import InHand, Runner
+from dovetail.spans import TracedSubscription
+from dovetail.tally import CountingSubscription
+
+
+class ObservedRunner(Runner):
+    """Takes the time of each call, and counts."""
+
+    def __init__(
+        self,
+        queue: MessageQueue,
+        group: Group,
+        handler: Handler,
+        subscription: CountingSubscription,
+        gate: Gate,
+    ) -> None:
+        super().__init__(queue, group, handler, subscription, gate)
+        self._tally = subscription.tally
+
+    async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
+        with self._tally.in_hand(len(deliveries)):
+            await super()._handle_singly(deliveries)
+
+    async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
+        with self._tally.in_hand(len(deliveries)):
+            await super()._handle_batch(deliveries)
+
+    async def _handle_each(self, waiting: deque[Delivery], handled: list[Handled]) -> None:
+        """As in Runner, with the time of each call: apart, so that there nobody asks for it."""
+        call = self._plain_function()
+        if call is None:
+            await super()._handle_each(waiting, handled)
+            return
+        clock, gate, decode, tally = time.monotonic, self._gate, self._decode, self._tally
+        settled = clock()
+        while waiting and not gate.stopping:
+            delivery, started = waiting.popleft(), 0.0
+            try:
+                envelope = decode(delivery)
+                started = clock()
+                result = await call(envelope.data)
+                ended = clock()
+                outgoing = [] if result is None else self._caused(result, delivery, envelope)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+                if started:
+                    tally.seconds.append(clock() - started)
+                await self._failed(delivery, failure_of(error), handled)
+                continue
+            tally.seconds.append(ended - started)
+            handled.append((delivery, outgoing))
+            if ended - settled > SETTLE_SECONDS:
+                await self._settle(handled)
+                settled = clock()
+
+    async def _call(self, in_hand: list[InHand]) -> Any:
+        started = time.monotonic()
+        try:
+            return await super()._call(in_hand)
+        finally:
+            self._tally.seconds.append(time.monotonic() - started)
+
+    async def _publish(self, outgoing: list[Outgoing]) -> None:
+        await super()._publish(outgoing)
+        self._tally.now.published += len(outgoing)
+
+
+class TracedRunner(ObservedRunner):
+    """Also follows each message."""
+
+    def __init__(
+        self,
+        queue: MessageQueue,
+        group: Group,
+        handler: Handler,
+        subscription: TracedSubscription,
+        gate: Gate,
+    ) -> None:
+        super().__init__(queue, group, handler, subscription, gate)
+        self._spans = subscription.spans
+
+    async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await super()._handle_singly(deliveries)
+        finally:
+            self._spans.forget(deliveries)
+
+    async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await super()._handle_batch(deliveries)
+        finally:
+            self._spans.forget(deliveries)
+
+    def _plain_function(self) -> None:
+        return None
+
+    async def _call(self, in_hand: list[InHand]) -> Any:
+        contexts = [self._context(*one) for one in in_hand]
+        with self._spans.process(contexts) as parents:
+            for (delivery, _), parent in zip(in_hand, parents, strict=True):
+                self._spans.processed(delivery, parent)
+            return await super()._call(in_hand)
+
+    def _caused(
+        self,
+        result: Any,
+        delivery: Delivery,
+        envelope: Envelope[Any],
+        stamp: Stamp | None = None,
+    ) -> list[Outgoing]:
+        return super()._caused(result, delivery, envelope, stamp or self._spans.stamp(delivery))
+
+    async def _publish(self, outgoing: list[Outgoing]) -> None:
+        try:
+            await super()._publish(outgoing)
+        except BaseException as error:
+            self._spans.published(outgoing, error)
+            raise
+        self._spans.published(outgoing)

@@ -1,0 +1,110 @@
+"""The queue where a tracer follows what is published."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from dovetail.delivery import Outgoing
+from dovetail.errors import ConfigurationError, DovetailError
+from dovetail.identifiers import new_id
+from dovetail.message import Command, Event, Request, subject_of
+from dovetail.observing import Span, Tracer
+from dovetail.options import QueueOptions
+from dovetail.queue import Answer, MessageQueue, with_ids
+from dovetail.tally import Guard
+from dovetail.transport import Transport
+
+
+class TracedQueue(MessageQueue):
+    """As MessageQueue; a message that is given a trace context goes with that one, as it is."""
+
+    def __init__(self, transport: Transport, options: QueueOptions) -> None:
+        super().__init__(transport, options)
+        if options.tracer is None:
+            raise ConfigurationError("a traced queue needs a tracer")
+        self._tracer: Tracer = options.tracer
+        self._guard = Guard()
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        id: str | None = None,
+        durable: bool = True,
+        traceparent: str | None = None,
+    ) -> str:
+        """As MessageQueue.publish."""
+        message_id = id or new_id()
+        with self._published("event", event, message_id, traceparent) as trace:
+            return await super().publish(event, id=message_id, durable=durable, traceparent=trace)
+
+    async def publish_many(
+        self, events: Sequence[Event], *, ids: Sequence[str] | None = None
+    ) -> list[str]:
+        """As MessageQueue.publish_many; each has a span of its own."""
+        spans: list[Span] = []
+        outgoing: list[Outgoing] = []
+        with self._ended(spans):
+            for event, message_id in with_ids(events, ids):
+                trace = self._begin("event", event, message_id, spans)
+                outgoing.append(self._outgoing("event", event, message_id, trace))
+            await self.transport.publish(outgoing, self.options.timeout)
+        return [one.id for one in outgoing]
+
+    async def send(
+        self, command: Command, *, id: str | None = None, traceparent: str | None = None
+    ) -> str:
+        """As MessageQueue.send."""
+        message_id = id or new_id()
+        with self._published("command", command, message_id, traceparent) as trace:
+            return await super().send(command, id=message_id, traceparent=trace)
+
+    async def _ask(
+        self, request: Request[Answer], timeout: float, traceparent: str | None = None
+    ) -> AsyncGenerator[tuple[Answer, DovetailError | None]]:
+        with self._published("request", request, "", traceparent) as trace:
+            async with aclosing(super()._ask(request, timeout, trace)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    @contextmanager
+    def _published(
+        self, kind: str, message: Any, message_id: str, given: str | None
+    ) -> Iterator[str | None]:
+        if given is not None:
+            yield given
+            return
+        spans: list[Span] = []
+        trace = self._begin(kind, message, message_id, spans)
+        with self._ended(spans):
+            yield trace
+
+    @contextmanager
+    def _ended(self, spans: Sequence[Span]) -> Iterator[None]:
+        try:
+            yield
+        except GeneratorExit:  # whoever asked has the answers that it wants
+            self._end(spans, None)
+            raise
+        except BaseException as error:
+            self._end(spans, error)
+            raise
+        self._end(spans, None)
+
+    def _begin(self, kind: str, message: Any, message_id: str, spans: list[Span]) -> str | None:
+        """The context of a span that is among `spans` then; None where the tracer failed."""
+        subject = subject_of(message)
+        try:
+            span = self._tracer.publish(kind, subject, message_id)
+            trace = span.traceparent
+        except Exception as error:  # noqa: BLE001 - a tracer raises anything
+            self._guard.report(self._tracer, error)
+            return None
+        spans.append(span)
+        return trace
+
+    def _end(self, spans: Sequence[Span], error: BaseException | None) -> None:
+        for span in spans:
+            self._guard.call(self._tracer, span.end, error)
