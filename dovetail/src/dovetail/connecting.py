@@ -19,8 +19,9 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 2.0
 #: A host name that cannot be resolved for so long is a mistake rather than a machine yet to start.
 UNKNOWN_HOST_SECONDS = 10.0
-#: Seconds between two lines that say that we still wait.
+#: Seconds until a line says again that we still wait; each further one takes twice as long, up to a limit.
 REPORT_SECONDS = 5.0
+LONGEST_REPORT_SECONDS = 300.0
 
 
 class Connecting:
@@ -38,7 +39,7 @@ class Connecting:
 
     async def first(self) -> None:
         """For `options.patience` seconds at most; then QueueUnavailable."""
-        started = reported = time.monotonic()
+        started, reports = time.monotonic(), Reports(at_once=True)
         pause, patience = FIRST_PAUSE_SECONDS, self._options.patience
         while True:
             try:
@@ -51,23 +52,21 @@ class Connecting:
                     ) from error
                 if patience is not None and waited >= patience:
                     raise QueueUnavailable(self._unreachable(error)) from error
-                if reported == started or time.monotonic() - reported >= REPORT_SECONDS:
-                    reported = time.monotonic()
+                if reports.due():
                     log.warning("%s; waiting for it", self._unreachable(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def again(self, *, quiet: bool = False) -> None:
         """For as long as it takes; also what is final at first may be put right while we wait."""
-        pause, reason, reported = FIRST_PAUSE_SECONDS, "", time.monotonic()
+        pause, reason, reports = FIRST_PAUSE_SECONDS, "", Reports()
         while True:
             try:
                 return await self._connect()
             except (OSError, ConfigurationError) as error:
                 said, reason = reason, str(error)
                 if isinstance(error, OSError):
-                    if not quiet and time.monotonic() - reported >= REPORT_SECONDS:
-                        reported = time.monotonic()
+                    if not quiet and reports.due():
                         log.warning("%s; still trying", self._unreachable(error))
                 elif reason != said and not quiet:
                     log.error("%s; trying on", reason)
@@ -82,6 +81,24 @@ class Connecting:
         elif isinstance(error, socket.gaierror):
             reason = "the host's name cannot be resolved"
         return f"the queue at {self._shown} ({self._options.setting}) cannot be reached: {reason}"
+
+
+class Reports:
+    """When to say that we still wait: ever more seldom, so that a long outage does not flood the log."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self._pause = REPORT_SECONDS
+        self._next = 0.0 if at_once else time.monotonic() + self._pause
+
+    def due(self) -> bool:
+        """Whether to say it now."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        if self._next:
+            self._pause = min(self._pause * 2, LONGEST_REPORT_SECONDS)
+        self._next = now + self._pause
+        return True
 
 
 async def connect_to_any(hosts: Sequence[Host], connect: Callable[[Host], Awaitable[None]]) -> None:

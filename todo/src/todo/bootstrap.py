@@ -22,6 +22,10 @@ from todo.store import Store, open_store
 
 log = logging.getLogger("todo")
 
+#: Seconds that handlers have to finish after SIGTERM. Docker kills after ten, and everything is to be
+#: closed by then.
+DRAIN_SECONDS = 8.0
+
 #: Database connections of a component that answers people; handlers have one.
 READERS = 4
 
@@ -75,7 +79,8 @@ async def run_save_handler(settings: Settings) -> None:
     ):
         monitor.queue = queue
         await store.prepare()
-        await run(queue, [save_handler(store, settings.save_handler), presence("save-handler")])
+        groups = [save_handler(store, settings.save_handler), presence("save-handler")]
+        await run(queue, groups, drain=DRAIN_SECONDS)
 
 
 async def run_audit_handler(settings: Settings) -> None:
@@ -85,7 +90,8 @@ async def run_audit_handler(settings: Settings) -> None:
         open_queue("audit-handler", settings) as queue,
     ):
         monitor.queue = queue
-        await run(queue, [audit_handler(), presence("audit-handler")])
+        groups = [audit_handler(), presence("audit-handler")]
+        await run(queue, groups, drain=DRAIN_SECONDS)
 
 
 async def run_mutating_handler(settings: Settings) -> None:
@@ -98,7 +104,8 @@ async def run_mutating_handler(settings: Settings) -> None:
         monitor.queue = queue
         await store.prepare()
         group = mutating_handler(store, settings.mutating_handler)
-        await run(queue, [group, presence("mutating-handler")])
+        groups = [group, presence("mutating-handler")]
+        await run(queue, groups, drain=DRAIN_SECONDS)
 
 
 async def run_web(settings: Settings) -> None:

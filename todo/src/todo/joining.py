@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
+from todo.reminder import Reminder
 from todo.settings import EMBEDDED, Settings
 
 log = logging.getLogger("todo")
 
-#: Between two looks for a queue that does not run, and between two lines that say so.
+#: Between two looks for a queue that does not run.
 _LOOK_SECONDS = 0.1
-_REMINDER_SECONDS = 10.0
 
 
 async def queue_url(settings: Settings) -> str:
@@ -23,10 +22,9 @@ async def queue_url(settings: Settings) -> str:
         return settings.queue_url
     from dovetail.embedded import running  # noqa: PLC0415 - not for those who are told the address
 
-    told = -_REMINDER_SECONDS
+    reminder = Reminder()
     while (url := running(folder)) is None:
-        if time.monotonic() - told >= _REMINDER_SECONDS:
-            told = time.monotonic()
+        if reminder.due():
             log.warning(
                 "waiting for the queue on the data folder %s (TODO_DATA_DIR): start it with "
                 "`todo up`, or with `todo up --only queue`; or name another in TODO_QUEUE_URL",

@@ -41,15 +41,22 @@ def run_process(
     """
     try:
         settings = read_settings()
+    except SettingsInvalid as error:
+        return _wrong(*error.lines)
+    try:
         logs.configure(settings, name)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(_stoppable(work(settings))) or 0
     except SettingsInvalid as error:
         return _wrong(*error.lines)
     except ConfigurationError as error:
-        return _wrong(_naming(error.setting or "TODO_QUEUE_URL", str(error)))
-    except (StoreRefused, SchemaTooNew) as error:
-        return _wrong(_naming("TODO_DATABASE_URL", f"the database cannot be used: {error}"))
+        line = _naming(error.setting or "TODO_QUEUE_URL", str(error))
+        return _wrong(line + _password_from("TODO_QUEUE_PASSWORD", settings.queue_password))
+    except SchemaTooNew as error:
+        return _wrong(f"TODO_DATABASE_URL: the database cannot be used: {error}")
+    except StoreRefused as error:
+        line = f"TODO_DATABASE_URL: the database cannot be used: {error}"
+        return _wrong(line + _password_from("TODO_DATABASE_PASSWORD", settings.database_password))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except CannotRun:
@@ -70,6 +77,10 @@ async def _stoppable(work: Awaitable[int | None]) -> int | None:
 
 def _naming(setting: str, text: str) -> str:
     return text if setting in text else f"{setting}: {text}"
+
+
+def _password_from(setting: str, password: str | None) -> str:
+    return f" (the password is that of {setting})" if password else ""
 
 
 def _wrong(*lines: str) -> int:

@@ -66,4 +66,5 @@ async def test_no_password_is_said_of_a_database_that_refuses_it(
     (line,) = command.lines
     assert line.startswith("TODO_DATABASE_URL: the database cannot be used: ")
     assert "nobody" in line
+    assert line.endswith(" (the password is that of TODO_DATABASE_PASSWORD)")
     assert "a-wr0ng-word" not in line

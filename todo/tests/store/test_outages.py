@@ -227,3 +227,22 @@ async def test_postgresql_sees_the_connections_asked_for_and_their_name(postgres
     seen = {row["name"]: row["count"] for row in rows}
     assert seen["todo/save-handler"] == 1
     assert 1 <= seen["todo/web"] <= 3
+
+
+async def test_an_outage_is_said_once_and_its_end_too(
+    new_postgres_server: NewServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await new_postgres_server()
+    async with opened(server.url) as store:
+        await store.prepare()
+        await server.stop()
+        for _ in range(5):
+            await _refuses_in_time(store.count())
+        await server.start()
+        for _ in range(3):
+            await store.count()
+    lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(lines) == 2
+    place = f"postgresql://127.0.0.1:{server.port}/postgres (TODO_DATABASE_URL)"
+    assert lines[0].startswith(f"the database at {place} cannot be used: ")
+    assert lines[1].startswith("the database serves again after ")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
+from todo.reminder import Reminder
 from todo.store import StoreRefused, StoreUnavailable
 from todo.store.address import Address
 from todo.store.engine import run
@@ -21,21 +21,18 @@ log = logging.getLogger("todo.store")
 MIGRATION_SECONDS = 600.0
 #: Between two looks for a database that is not up, at first and at most.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
-#: Between two lines that say so.
-_REMINDER_SECONDS = 10.0
 
 
 async def prepare(engine: Engine, address: Address) -> None:
     """As `todo.store.Store.prepare` says."""
-    pause, told = _FIRST_PAUSE_SECONDS, -_REMINDER_SECONDS
+    pause, reminder = _FIRST_PAUSE_SECONDS, Reminder()
     while True:
         try:
             migrated = await _attempt(engine, address)
         except StoreRefused:
             raise
         except StoreUnavailable as error:
-            if time.monotonic() - told >= _REMINDER_SECONDS:
-                told = time.monotonic()
+            if reminder.due():
                 log.warning(
                     "waiting for the database at %s (TODO_DATABASE_URL): %s", address.shown, error
                 )

@@ -83,4 +83,7 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise SchemaTooNew(str(error)) from error
+        raise SchemaTooNew(
+            f"a newer release of this program made its schema, {_version(connection)}, and this one knows "
+            f"{HEAD}; run the newer release (in Compose, TODO_VERSION names it)"
+        ) from error

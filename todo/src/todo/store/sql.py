@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from todo.items import Item
+from todo.store import StoreUnavailable
 from todo.store.address import Address
 from todo.store.checking import Room, check_schema
 from todo.store.engine import dispose, make_engine, run
 from todo.store.failures import translated
 from todo.store.preparation import prepare
 from todo.store.table import todos
+from todo.store.trouble import Trouble
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
@@ -39,15 +41,18 @@ class SqlStore:
         # Reading needs no transaction of ours: that saves two of three round trips.
         self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self._room = Room(address)
+        #: None before the database was ready for the first time: who prepares it says what is wrong.
+        self._trouble: Trouble | None = None
         dialect = import_module(f"sqlalchemy.dialects.{address.kind}")
         self._insert = dialect.insert(todos).on_conflict_do_nothing(index_elements=["id"])
 
     async def prepare(self) -> None:
         await prepare(self._writing, self.address)
+        self._trouble = Trouble(self.address.shown)
 
     async def check(self) -> None:
         self._room.check()
-        await self._read(check_schema)
+        await self._attempt(self._reading, check_schema, READ_SECONDS)
 
     async def close(self) -> None:
         await dispose(self._writing)
@@ -110,6 +115,17 @@ class SqlStore:
             return await self._run(self._writing, work, WRITE_SECONDS)
 
     async def _run(self, engine: Engine, work: Work[Result], limit: float) -> Result:
+        try:
+            result = await self._attempt(engine, work, limit)
+        except StoreUnavailable as error:
+            if self._trouble:
+                self._trouble.failed(error)
+            raise
+        if self._trouble:
+            self._trouble.worked(wrote=engine is self._writing)
+        return result
+
+    async def _attempt(self, engine: Engine, work: Work[Result], limit: float) -> Result:
         with translated():
             async with asyncio.timeout(limit):
                 try:
