@@ -9,11 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import handlers, http, publish, wrk
+from benchmarks import handlers, http, observing, publish, wrk
 from benchmarks.contest import Options, Outcome, hold
 from benchmarks.report import as_json, machine, table
 
-CONTESTS = {"handlers": handlers.contest, "publish": publish.contest, "http": http.contest}
+CONTESTS = {
+    "handlers": handlers.contest,
+    "publish": publish.contest,
+    "observing": observing.contest,
+    "http": http.contest,
+}
 
 
 def arguments() -> argparse.Namespace:

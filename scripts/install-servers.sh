@@ -13,7 +13,7 @@ missing() { # prints the Debian packages of what is not there
     has rabbitmq-server || echo rabbitmq-server
     has_postgres || echo postgresql
     has_browser || echo chromium
-    has promtool || echo prometheus
+    has promtool || echo prometheus # checks metrics, rules and their tests
 }
 
 # Installed for the tests, so not to be started with the machine either.

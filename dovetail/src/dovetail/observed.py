@@ -10,9 +10,11 @@ from typing import Any
 
 from dovetail.delivery import Delivery, Outgoing
 from dovetail.envelope import Envelope
+from dovetail.errors import DecodeError
 from dovetail.gate import Gate
 from dovetail.group import Group, Handler
-from dovetail.outcome import Stamp, failure_of
+from dovetail.observing import LONG_SECONDS
+from dovetail.outcome import Stamp, WorkerLost, failure_of
 from dovetail.portion import SETTLE_SECONDS, Handled
 from dovetail.queue import MessageQueue
 from dovetail.runner import InHand, Runner
@@ -35,12 +37,22 @@ class ObservedRunner(Runner):
         self._tally = subscription.tally
 
     async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
-        with self._tally.in_hand(len(deliveries)):
+        tally, count = self._tally, len(deliveries)
+        tally.in_hand(count)
+        try:
             await super()._handle_singly(deliveries)
+        finally:
+            tally.rest()
+            tally.in_hand(-count)
 
     async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
-        with self._tally.in_hand(len(deliveries)):
+        tally, count = self._tally, len(deliveries)
+        tally.in_hand(count)
+        try:
             await super()._handle_batch(deliveries)
+        finally:
+            tally.rest()
+            tally.in_hand(-count)
 
     async def _handle_each(self, waiting: deque[Delivery], handled: list[Handled]) -> None:
         """As in Runner, with the time of each call: apart, so that there nobody asks for it."""
@@ -49,32 +61,41 @@ class ObservedRunner(Runner):
             await super()._handle_each(waiting, handled)
             return
         clock, gate, decode, tally = time.monotonic, self._gate, self._decode, self._tally
-        settled = clock()
+        settled = since = started = clock()
+        calls = 0
         while waiting and not gate.stopping:
-            delivery, started = waiting.popleft(), 0.0
+            delivery = waiting.popleft()
             try:
                 envelope = decode(delivery)
-                started = clock()
                 result = await call(envelope.data)
-                ended = clock()
                 outgoing = [] if result is None else self._caused(result, delivery, envelope)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-                if started:
-                    tally.seconds.append(clock() - started)
+                tally.took_together(calls, started - since)
+                if not isinstance(error, (DecodeError, WorkerLost)):
+                    tally.took(clock() - started)
                 await self._failed(delivery, failure_of(error), handled)
+                calls, since = 0, clock()
+                started = since
                 continue
-            tally.seconds.append(ended - started)
+            ended = clock()
+            if ended - started > LONG_SECONDS:
+                tally.now.long.append(ended - started)
+            started = ended
+            calls += 1
             handled.append((delivery, outgoing))
             if ended - settled > SETTLE_SECONDS:
+                tally.took_together(calls, ended - since)
                 await self._settle(handled)
-                settled = clock()
+                calls, settled = 0, clock()
+                since = started = settled
+        tally.took_together(calls, started - since)
 
     async def _call(self, in_hand: list[InHand]) -> Any:
         started = time.monotonic()
         try:
             return await super()._call(in_hand)
         finally:
-            self._tally.seconds.append(time.monotonic() - started)
+            self._tally.took(time.monotonic() - started)
 
     async def _publish(self, outgoing: list[Outgoing]) -> None:
         await super()._publish(outgoing)

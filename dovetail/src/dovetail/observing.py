@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dovetail.group import Context
+
+#: Calls of handlers that take longer are told one by one.
+LONG_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -28,9 +31,12 @@ class Settled:
     dead: int = 0
     #: Messages that handlers returned, and the queue has.
     published: int = 0
-    #: How long each call of the handler took that ended meanwhile, failed ones included, in seconds. A call
-    #: of a batch handler is one.
-    seconds: Sequence[float] = ()
+    #: Calls of the handler that ended meanwhile, failed ones included. That of a batch handler is one.
+    calls: int = 0
+    #: How long they took together, with the decoding of what they were given, in seconds.
+    seconds: float = 0.0
+    #: How long each of those took that took longer than LONG_SECONDS.
+    long: list[float] = field(default_factory=list)
 
 
 class Observer:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from dovetail.delivery import Delivery
 from dovetail.letters import DeadLetter
-from dovetail.observing import Observer, Settled
+from dovetail.observing import LONG_SECONDS, Observer, Settled
 from dovetail.transport import Subscription
 
 log = logging.getLogger("dovetail.worker")
@@ -45,35 +44,36 @@ class Tally:
     ) -> None:
         self.group = group
         self.subject = subject
-        self.seconds: list[float] = []
-        self.now = Settled(seconds=self.seconds)
+        self.now = Settled()
         self._observers = observers
         self._guard = guard
 
     def tell(self) -> None:
         """Tell everything since the last time."""
-        told = self.now
-        self.seconds = []
-        self.now = Settled(seconds=self.seconds)
+        told, self.now = self.now, Settled()
         for one in self._observers:
             self._guard.call(one, one.settled, self.group, self.subject, told)
 
+    def took(self, seconds: float) -> None:
+        """A call of the handler took so long."""
+        now = self.now
+        now.calls += 1
+        now.seconds += seconds
+        if seconds > LONG_SECONDS:
+            now.long.append(seconds)
+
+    def took_together(self, calls: int, seconds: float) -> None:
+        """Calls took so long together; the long ones of them are noted already."""
+        self.now.calls += calls
+        self.now.seconds += seconds
+
     def rest(self) -> None:
         """Tell what is left when nothing was settled afterwards."""
-        if self.seconds or self.now.failed or self.now.published:
+        if self.now.calls or self.now.failed or self.now.published:
             self.tell()
 
-    @contextmanager
-    def in_hand(self, count: int) -> Iterator[None]:
-        """So many messages are in hand inside this."""
-        self._change(count)
-        try:
-            yield
-        finally:
-            self.rest()
-            self._change(-count)
-
-    def _change(self, count: int) -> None:
+    def in_hand(self, count: int) -> None:
+        """So many messages more are in hand, or fewer."""
         for one in self._observers:
             self._guard.call(one, one.in_hand, self.group, self.subject, count)
 

@@ -86,8 +86,11 @@ class _ObservedAnswering(Answering):
         self._spans = spans
 
     async def answer(self, body: bytes) -> bytes:
-        with self._tally.in_hand(1):
+        self._tally.in_hand(1)
+        try:
             return await super().answer(body)
+        finally:
+            self._tally.in_hand(-1)
 
     def _answer(self, result: Any, traceparent: str | None) -> bytes:
         answer = super()._answer(result, traceparent)
@@ -108,4 +111,4 @@ class _ObservedAnswering(Answering):
             with self._spans.process([self._context(envelope)]):
                 return await super()._call(envelope)
         finally:
-            self._tally.seconds.append(time.monotonic() - started)
+            self._tally.took(time.monotonic() - started)

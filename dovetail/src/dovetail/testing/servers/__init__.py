@@ -4,6 +4,7 @@ from dovetail.testing.servers.nats import NatsServer
 from dovetail.testing.servers.nats_cluster import NatsCluster
 from dovetail.testing.servers.postgres import PostgresServer
 from dovetail.testing.servers.process import Server, ServerFailed, ServerMissing
+from dovetail.testing.servers.promtool import promtool
 from dovetail.testing.servers.proxy import Proxy
 from dovetail.testing.servers.rabbitmq import RabbitServer
 from dovetail.testing.servers.rabbitmq_cluster import RabbitCluster
@@ -20,4 +21,5 @@ __all__ = [
     "Server",
     "ServerFailed",
     "ServerMissing",
+    "promtool",
 ]
