@@ -56,7 +56,7 @@ def create_app(
         },
     )
     app.router.redirect_slashes = False
-    app.state.close, app.state.closed = live.close, live.closed
+    app.state.live, app.state.close, app.state.closed = live, live.close, live.closed
     return app
 
 

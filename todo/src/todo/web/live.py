@@ -7,8 +7,9 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import Protocol
 
-from dovetail import MessageQueue, QueueError
+from dovetail import MessageQueue, QueueError, Received
 from todo.monitoring.metrics import Metrics
 
 log = logging.getLogger("todo.web.live")
@@ -26,6 +27,19 @@ HEARTBEAT = 15.0
 
 #: Reads and renders what a view shows; and says whether that is likely to change by itself soon.
 Render = Callable[[str], Awaitable[tuple[str, bool]]]
+
+
+class Following(Protocol):
+    """Told of events on their way to the pages."""
+
+    def heard(self, event: Received) -> None:
+        """Pages will show this, if it changes them."""
+
+    def reading(self) -> None:
+        """What is read from now on has all of that in it."""
+
+    def handed(self, pages: int) -> None:
+        """So many open pages were told what was read."""
 
 
 class View:
@@ -93,6 +107,8 @@ class LivePages:
         self._kept = False
         self._keepers: set[asyncio.Task[None]] = set()
         self._closed = False
+        #: Follows events to the pages, where someone wants to know.
+        self.following: Following | None = None
 
     async def stream(self, name: str) -> AsyncIterator[bytes]:
         """Server-sent events for one browser: the view's content now, and whenever it changes."""
@@ -159,7 +175,9 @@ class LivePages:
     async def _listen(self) -> None:
         while True:
             with suppress(QueueError):
-                async for _ in self._queue.listen(EVENTS):
+                async for event in self._queue.listen(EVENTS):
+                    if self.following:
+                        self.following.heard(event)
                     self._changed.set()
             await asyncio.sleep(SOON)
 
@@ -174,8 +192,12 @@ class LivePages:
                     await self._changed.wait()
 
     async def _refresh(self) -> None:
+        if self.following:
+            self.following.reading()
         for name, view in list(self._views.items()):
             view.show(*await self._render(name))
+        if self.following:
+            self.following.handed(sum(len(view.browsers) for view in self._views.values()))
 
 
 def as_message(content: str) -> bytes:

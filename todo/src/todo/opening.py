@@ -1,0 +1,143 @@
+"""Opens what a component needs, in the order in which it is needed, and closes it in the opposite one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dovetail import MessageQueue, Observer, Tracer, connect
+from todo.addresses import without_secrets
+from todo.joining import queue_url
+from todo.listening import monitor_place
+from todo.monitoring.monitor import Monitor
+from todo.settings import Settings
+from todo.settings_reader import SettingsInvalid
+from todo.store import Store, open_store
+from todo.store.address import parse
+
+if TYPE_CHECKING:
+    from todo.tracing.traces import Traces
+
+log = logging.getLogger("todo")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one component needs."""
+
+    #: Connections to the database; none where it does not use it.
+    connections: int = 0
+    #: It answers HTTP requests.
+    answers_requests: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """All of it, until the context ends."""
+
+    queue: MessageQueue
+    monitor: Monitor
+    #: What its workers tell what becomes of messages; nothing where nobody watches.
+    observers: list[Observer]
+    traces: Traces | None
+    #: None where the component does not use it.
+    database: Store | None
+
+    @property
+    def store(self) -> Store:
+        """The database of a component that uses it."""
+        assert self.database is not None
+        return self.database
+
+
+@asynccontextmanager
+async def opened(component: str, settings: Settings, needs: Needs) -> AsyncIterator[Opened]:
+    """Everything, the queue connected: waits for it as long as it takes, saying so.
+
+    From the start on the component tells how it is. The store waits for nothing before it is prepared.
+    """
+    async with AsyncExitStack() as stack:
+        traces = _traces(component, settings)
+        if traces:
+            stack.push_async_callback(traces.close)
+        store = None
+        if needs.connections:
+            store = await stack.enter_async_context(
+                opened_store(component, settings, needs.connections)
+            )
+        monitor = Monitor(store=store, answers_requests=needs.answers_requests)
+        await stack.enter_async_context(_watched(settings, monitor))
+        url = await queue_url(settings)
+        tracer = traces.of_queue(url) if traces else None
+        monitor.queue = queue = await stack.enter_async_context(
+            _queue(component, settings, url, tracer)
+        )
+        observers = [*_metrics(settings, monitor, queue), *([tracer] if tracer else [])]
+        if traces and store:
+            kind = parse(settings.database).kind
+            store = import_module("todo.tracing.store").traced(store, traces.tracer, kind)
+        yield Opened(queue, monitor, observers, traces, store)
+
+
+@asynccontextmanager
+async def opened_store(
+    component: str, settings: Settings, connections: int = 1
+) -> AsyncIterator[Store]:
+    """The store, which waits for nothing before it is used or prepared."""
+    store = open_store(settings.database, connections=connections, name=f"todo/{component}")
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _queue(
+    component: str, settings: Settings, url: str, tracer: Tracer | None
+) -> AsyncIterator[MessageQueue]:
+    options = {"source": f"todo/{component}", "timeout": settings.queue_timeout, "tracer": tracer}
+    async with connect(url, patience=None, setting="TODO_QUEUE_URL", **options) as queue:
+        log.info("connected to the queue at %s", without_secrets(url))
+        yield queue
+
+
+@asynccontextmanager
+async def _watched(settings: Settings, monitor: Monitor) -> AsyncIterator[None]:
+    """Let the monitor answer, where a port is set for that."""
+    try:
+        if settings.metrics_port is None:
+            yield
+        else:
+            port = import_module("todo.monitoring.port")
+            async with port.serving(monitor_place(settings), monitor):
+                yield
+    finally:
+        await monitor.close()
+
+
+def _metrics(settings: Settings, monitor: Monitor, queue: MessageQueue) -> list[Observer]:
+    if settings.metrics_port is None:
+        return []
+    from dovetail.metrics import Metrics  # noqa: PLC0415 - not for those whom nobody watches
+
+    return [Metrics(queue, registry=monitor.registry)]
+
+
+def _traces(component: str, settings: Settings) -> Traces | None:
+    if settings.traces_endpoint is None:
+        return None
+    try:
+        from todo.tracing.traces import Traces  # noqa: PLC0415 - needs an extra
+    except ModuleNotFoundError as error:
+        raise SettingsInvalid(
+            [
+                f"TODO_TRACES_ENDPOINT: traces need {str(error.name).partition('.')[0]}, which is not "
+                "installed: "
+                "pip install 'todo[tracing]', or leave the setting out"
+            ]
+        ) from error
+    return Traces(settings.traces_endpoint, component)

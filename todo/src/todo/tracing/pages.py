@@ -1,0 +1,52 @@
+"""A span for each event that open pages are updated for."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from opentelemetry.trace import SpanKind, Tracer
+
+from dovetail import Received
+from dovetail.tracing import trace_context
+
+#: Events that are followed from one update of the pages to the next; of more, the newest.
+_MOST = 100
+
+
+class PageSpans:
+    """From when an event was heard until the pages were told."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._heard: deque[tuple[Received, int]] = deque(maxlen=_MOST)
+        self._read: list[tuple[Received, int]] = []
+
+    def heard(self, event: Received) -> None:
+        """As Following.heard."""
+        if event.traceparent is not None:
+            self._heard.append((event, time.time_ns()))
+
+    def reading(self) -> None:
+        """As Following.reading."""
+        self._read.extend(self._heard)
+        self._heard.clear()
+
+    def handed(self, pages: int) -> None:
+        """As Following.handed."""
+        for event, heard_at in self._read:
+            attributes: dict[str, str | int] = {
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.destination.name": event.subject,
+                "messaging.message.id": event.id or "",
+                "todo.live_pages": pages,
+            }
+            self._tracer.start_span(
+                f"update pages {event.subject}",
+                trace_context(event.traceparent),
+                SpanKind.CONSUMER,
+                attributes,
+                start_time=heard_at,
+            ).end()
+        self._read.clear()
