@@ -15,15 +15,17 @@ make_debian() {
     mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm - | docker import - "$debian" >/dev/null
 }
 
-for image in $(sed -n -e 's/^ *image: \([a-z]*:.*\)$/\1/p' "$root"/deploy/docker-compose*.yml) python:3.11-slim-bookworm; do
+images=$(sed -n -e 's/^ *image: \(prom\/prometheus\|nats\|postgres\|redis\|rabbitmq\):\(.*\)$/\1:\2/p' "$root"/deploy/docker-compose*.yml)
+for image in $images python:3.11-slim-bookworm; do
     name=${image%%:*}
-    has "$image" || timeout 60 docker pull --quiet "$image" 2>/dev/null && continue
+    if has "$image" || timeout 60 docker pull --quiet "$image" >/dev/null 2>&1; then continue; fi
     make_debian
     context=$(mktemp -d)
     cp Dockerfile start-*.sh "$context"
     cp "$root/.venv/bin/nats-server" "$context"
     cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$context/authorities.crt"
-    docker build --quiet --target "$name" --tag "$image" "$context" >/dev/null
+    DOCKER_BUILDKIT=0 docker build --quiet --target "${name##*/}" --tag "$image" "$context" >"$context/log" 2>&1 \
+        || { cat "$context/log" >&2; exit 1; }
     rm -r "$context"
     echo "Made a stand-in for $image."
 done
