@@ -37,8 +37,9 @@ NO_ROOM = {
 OVER_SIZE = 10054
 #: For the server, or for the account.
 SWITCHED_OFF = (10076, 10039)
-#: Asking again helps: no leader yet, offline, too much at once.
-NOT_READY = (10008, 10009, 10118, 10119, 10167)
+#: Asking again helps: no leader yet, offline, too much at once, or (10158) a copy of the message that we sent
+#: before, when another server led, is being stored at this moment.
+NOT_READY = (10008, 10009, 10118, 10119, 10158, 10167)
 #: Copies cannot be kept: by a server alone, or while too few servers of a cluster are up.
 NOT_CLUSTERED = 10074
 NO_PEERS = 10005
