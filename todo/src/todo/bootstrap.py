@@ -27,7 +27,7 @@ log = logging.getLogger("todo")
 READERS = 4
 #: Seconds that handlers have to finish after SIGTERM. Docker kills after ten, and everything is to be
 #: closed by then.
-DRAIN_SECONDS = 7.0
+DRAIN_SECONDS = 8.0
 
 
 async def run_save_handler(settings: Settings) -> None:

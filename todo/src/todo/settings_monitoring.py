@@ -51,7 +51,8 @@ class MonitoringSettings(Struct, frozen=True, kw_only=True):
         Port | None,
         Means(
             "Where each component serves `/metrics`, `/health` and `/ready`; unset, it does not. Of "
-            "`todo up` each component takes the next free port, counted from this one, and keeps it."
+            "`todo up` each component takes the next free port, counted from this one, and keeps it; what "
+            "is added with `todo run` needs another."
         ),
     ] = None
     metrics_host: Annotated[Host, Means("Of which address of the machine.")] = "127.0.0.1"

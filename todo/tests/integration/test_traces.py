@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -135,15 +137,27 @@ async def test_the_last_spans_are_sent_at_the_end(
     assert {"POST /todo", f"publish {NEW}"} <= {span.name for span in collector.spans}
 
 
+@asynccontextmanager
+async def silence_at(endpoint: str) -> AsyncIterator[None]:
+    """Something that takes what it is sent, and never answers."""
+    writers: list[asyncio.StreamWriter] = []
+    port = int(endpoint.rpartition(":")[2])
+    async with await asyncio.start_server(lambda _, one: writers.append(one), "127.0.0.1", port):
+        yield
+        for one in writers:
+            one.close()
+            with contextlib.suppress(ConnectionError):
+                await one.wait_closed()
+
+
 @pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize("silent", [False, True], ids=["refuses", "silent"])
 async def test_a_collector_that_is_away_costs_a_warning(
     todo_command: Todo, settings: dict[str, str], nats_server: NatsServer, silent: bool
 ) -> None:
-    listener = None
+    silence = contextlib.AsyncExitStack()
     if silent:
-        port = int(settings["TRACES_ENDPOINT"].rpartition(":")[2])
-        listener = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", port)
+        await silence.enter_async_context(silence_at(settings["TRACES_ENDPOINT"]))
     command = await todo_command("run", "api", QUEUE_URL=nats_server.url)
     await command.said("listening at")
     for number in range(10):
@@ -155,8 +169,7 @@ async def test_a_collector_that_is_away_costs_a_warning(
     assert time.monotonic() - started < 8
     assert sum("TODO_TRACES_ENDPOINT" in one for one in command.lines) <= 2
     assert "Traceback" not in command.text
-    if listener is not None:
-        listener.close()
+    await silence.aclose()
 
 
 @pytest.mark.usefixtures("endpoint")
