@@ -21,13 +21,11 @@ draw_secret() { # draw_secret NAME: a password that nobody has to remember
     echo "Drew $file. Keep a copy of it with your backups."
 }
 
-echo "Building the images; the first time takes a minute or two…"
-revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-for component in $components; do
-    image=dovetail-todo/${component#todo-}:$version
+build() { # build IMAGE ARGUMENT...
+    local image=dovetail-todo/$1:$version log
+    shift
     log=$(mktemp)
-    if ! docker build --file deploy/Dockerfile --target "$component" --tag "$image" \
-        --build-arg "REVISION=$revision" "$@" . >"$log" 2>&1; then
+    if ! docker build --tag "$image" "$@" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         rm -f "$log"
         echo "Building $image failed; the lines above say why." >&2
@@ -35,5 +33,14 @@ for component in $components; do
     fi
     rm -f "$log"
     echo "Built $image."
+}
+
+echo "Building the images; the first time takes a minute or two…"
+revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+for component in $components; do
+    build "${component#todo-}" --file deploy/Dockerfile --target "$component" --build-arg "REVISION=$revision" "$@" .
+done
+for component in save-handler mutating-handler; do
+    build "lab-$component" --build-arg "VERSION=$version" "deploy/lab/$component"
 done
 for secret in database-password grafana-password; do draw_secret "$secret"; done
