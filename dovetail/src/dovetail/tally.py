@@ -63,7 +63,7 @@ class Tally:
             now.long.append(seconds)
 
     def took_together(self, calls: int, seconds: float) -> None:
-        """Calls took so long together; the long ones of them are noted already."""
+        """Calls took so long together, and none of them long."""
         self.now.calls += calls
         self.now.seconds += seconds
 
