@@ -91,6 +91,8 @@ class CountingSubscription:
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
+        if not deliveries:  # settled already, while the handler waited
+            return
         self._inner.ack(deliveries)
         self.tally.now.handled += len(deliveries)
         self.tally.tell()

@@ -59,6 +59,7 @@ class Told(Observer):
         assert (group, subject) in self.places
         assert len(what.long) <= what.calls
         assert sum(what.long) <= what.seconds
+        assert what != Settled()
         self.seconds += what.seconds
         for name in ("handled", "failed", "retried", "dead", "published", "calls"):
             self.sums[name] += getattr(what, name)
