@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.contest import Contender, ContenderFailed, Values
 
@@ -19,8 +20,14 @@ def last_line(text: str) -> str:
 
 async def run_contender(contender: Contender, url: str, *options: str) -> Values:
     """Run a contender in its own process; what it prints last are its values. Raises ContenderFailed."""
+    values: Values = await run_program(contender.module, url, contender.variant, *options)
+    return values
+
+
+async def run_program(module: str, *arguments: str) -> Any:
+    """Run a module in its own process; what it prints last is JSON. Raises ContenderFailed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", contender.module, url, contender.variant, *options),
+        *(sys.executable, "-m", module, *arguments),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -28,5 +35,4 @@ async def run_contender(contender: Contender, url: str, *options: str) -> Values
     out, errors = await process.communicate()
     if process.returncode:
         raise ContenderFailed(last_line(errors.decode(errors="replace")))
-    values: Values = json.loads(out.decode().strip().rsplit("\n", 1)[-1])
-    return values
+    return json.loads(out.decode().strip().rsplit("\n", 1)[-1])

@@ -79,9 +79,12 @@ class ObservedRunner(Runner):
                 continue
             ended = clock()
             if ended - started > LONG_SECONDS:
-                tally.now.long.append(ended - started)
+                tally.took_together(calls, started - since)
+                tally.took(ended - started)
+                calls, since = 0, ended
+            else:
+                calls += 1
             started = ended
-            calls += 1
             handled.append((delivery, outgoing))
             if ended - settled > SETTLE_SECONDS:
                 tally.took_together(calls, ended - since)

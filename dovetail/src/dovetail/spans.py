@@ -121,6 +121,8 @@ class TracedSubscription(CountingSubscription):
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
+        if not deliveries:
+            return
         span = self.spans.settle("ack", deliveries)
         super().ack(deliveries)
         self.spans.end(span)

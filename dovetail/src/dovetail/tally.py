@@ -63,7 +63,7 @@ class Tally:
             now.long.append(seconds)
 
     def took_together(self, calls: int, seconds: float) -> None:
-        """Calls took so long together; the long ones of them are noted already."""
+        """Calls took so long together, and none of them long."""
         self.now.calls += calls
         self.now.seconds += seconds
 
@@ -91,6 +91,8 @@ class CountingSubscription:
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
+        if not deliveries:  # settled already, while the handler waited
+            return
         self._inner.ack(deliveries)
         self.tally.now.handled += len(deliveries)
         self.tally.tell()

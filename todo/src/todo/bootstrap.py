@@ -17,6 +17,7 @@ from todo.handlers.saving import save_handler
 from todo.listening import Place
 from todo.opening import Needs, Opened, opened, opened_store
 from todo.settings import Settings
+from todo.settings_reader import SettingsInvalid
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -67,6 +68,12 @@ async def run_api(settings: Settings) -> None:
 
 
 async def _serve(component: str, place: Place, settings: Settings) -> None:
+    if place.port == settings.metrics_port:
+        raise SettingsInvalid(
+            [
+                f"TODO_METRICS_PORT: {place.port} is {place.port_setting}, too; allowed is another port"
+            ]
+        )
     listener = place.bind()
     needs = Needs(READERS, answers_requests=True)
     async with (

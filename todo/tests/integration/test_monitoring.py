@@ -112,6 +112,17 @@ async def test_a_port_in_use_is_named(
     ]
 
 
+@pytest.mark.parametrize(("component", "name"), [("web", "WEB_PORT"), ("api", "API_PORT")])
+async def test_a_port_that_is_set_twice_is_named(
+    todo_command: Todo, metrics_port: str, component: str, name: str
+) -> None:
+    command = await todo_command("run", component, **{name: metrics_port})
+    assert await command.ended() == WRONG
+    assert command.lines == [
+        f"TODO_METRICS_PORT: {metrics_port} is TODO_{name}, too; allowed is another port"
+    ]
+
+
 async def test_a_host_that_is_not_ours_is_named(todo_command: Todo) -> None:
     for arguments in (("run", "audit-handler"), ("up",)):
         command = await todo_command(*arguments, METRICS_HOST="192.0.2.1")
@@ -140,6 +151,17 @@ async def test_up_gives_each_component_a_port_of_its_own(
     async with httpx.AsyncClient() as client:
         for place in places.values():
             assert "process_cpu_seconds_total" in (await client.get(place)).text
+
+
+async def test_up_leaves_the_application_its_other_ports(
+    todo_command: Todo, settings: dict[str, str], metrics_port: str
+) -> None:
+    more = {"WEB_PORT": metrics_port, "API_PORT": str(int(metrics_port) + 1)}
+    settings.update(more)
+    up = await todo_command("up")
+    await up.said(RUNS)
+    port = int(_place(up, "web").rpartition(":")[2].partition("/")[0])
+    assert port >= int(metrics_port) + 2
 
 
 async def test_a_child_that_is_started_again_keeps_its_port(todo_command: Todo) -> None:

@@ -34,9 +34,12 @@ class MetricsPorts:
         return {"TODO_METRICS_PORT": str(self._taken[name])}
 
     def _next(self, first: Place) -> int:
+        settings = self._settings
+        ours = {settings.web_port, settings.api_port, settings.queue_port}
+        ours |= {settings.queue_monitor_port, *self._taken.values()}
         last = min(first.port + _LOOKED_AT, 65_535)
         for port in range(first.port, last + 1):
-            if port not in self._taken.values() and replace(first, port=port).is_free():
+            if port not in ours and replace(first, port=port).is_free():
                 return port
         raise SettingsInvalid(
             [

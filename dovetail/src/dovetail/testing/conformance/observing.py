@@ -59,6 +59,7 @@ class Told(Observer):
         assert (group, subject) in self.places
         assert len(what.long) <= what.calls
         assert sum(what.long) <= what.seconds
+        assert what != Settled()
         self.seconds += what.seconds
         for name in ("handled", "failed", "retried", "dead", "published", "calls"):
             self.sums[name] += getattr(what, name)
@@ -87,6 +88,26 @@ class Observing(Conformance):
         told.check(handled=100, published=100, calls=100)
         assert 1 <= told.most_in_hand <= 100
         assert 0 < told.seconds < 1
+
+    async def test_told_at_once_while_the_next_handler_waits(self, queue: MessageQueue) -> None:
+        event, group, told, go_on = numbered(), Group(fresh("group")), Told(), asyncio.Event()
+
+        @group.on(event)
+        async def handle(message: Numbered) -> None:
+            if message.number == 0:
+                await asyncio.sleep(0.003)
+            else:
+                await go_on.wait()
+
+        async def told_of_one() -> bool:
+            return told.sums["handled"] == 1
+
+        await queue.publish_many([event(0), event(1)])
+        async with Worker(queue, [group], observers=[told]):
+            await until(told_of_one, "the first is told while the second is handled")
+            go_on.set()
+            await all_handled(queue, group.name)
+        told.check(handled=2, calls=2)
 
     async def test_numbers_of_batches(self, queue: MessageQueue) -> None:
         event, effect, group, told = numbered(), numbered(), Group(fresh("group")), Told()
