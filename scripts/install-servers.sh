@@ -13,6 +13,7 @@ missing() { # prints the Debian packages of what is not there
     has rabbitmq-server || echo rabbitmq-server
     has_postgres || echo postgresql
     has_browser || echo chromium
+    has docker-compose || echo docker-compose # checks its files, without an engine
     has promtool || echo prometheus # checks metrics, rules and their tests
 }
 

@@ -44,19 +44,21 @@ def redis(appendfsync: str) -> Callable[[], Server]:
 
 
 @pytest.mark.parametrize(
-    ("server", "kind", "said"),
+    ("server", "kind", "said", "ping"),
     [
         # Silent, and it does not find out by itself that there is room.
-        (NatsServer, QueueUnavailable, "is its disk full?"),
+        (NatsServer, QueueUnavailable, "is its disk full?", QueueFull),
         # It refuses, and looks for room itself.
-        (redis("everysec"), QueueFull, "MISCONF"),
+        (redis("everysec"), QueueFull, "MISCONF", QueueFull),
         # It ends rather than take back what it may have written.
-        (redis("always"), QueueUnavailable, "cannot be reached"),
+        (redis("always"), QueueUnavailable, "cannot be reached", QueueUnavailable),
     ],
     ids=["nats", "redis-everysec", "redis-always"],
     indirect=["server"],
 )
-async def test_disk_is_full(server: Server, kind: type[QueueError], said: str) -> None:
+async def test_disk_is_full(
+    server: Server, kind: type[QueueError], said: str, ping: type[QueueError]
+) -> None:
     """What was accepted is handled once, what was refused can be published again under its id."""
     event, seen = numbered(), Seen[Numbered]()
     async with (
@@ -72,6 +74,8 @@ async def test_disk_is_full(server: Server, kind: type[QueueError], said: str) -
         assert number > 10
         assert isinstance(refused, kind)
         assert said in str(refused)
+        with pytest.raises(ping):
+            await queue.ping()
         if kind is QueueFull:
             assert "nothing was accepted" in str(refused)
             set_room(server, resource.RLIM_INFINITY)
@@ -79,6 +83,7 @@ async def test_disk_is_full(server: Server, kind: type[QueueError], said: str) -
             await server.kill()
             await server.start()
         await until(lambda: accepts(queue, event(number), refused.id), "there is room again")
+        await queue.ping()
         await all_handled(queue, group.name)
         assert not await queue.dead_letters.list(group=group.name)
     assert sorted(numbers(seen.items)) == list(range(number + 1))

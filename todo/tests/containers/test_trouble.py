@@ -87,21 +87,12 @@ async def test_a_port_in_use_is_said_by_number(new_compose: NewCompose) -> None:
             await compose("up", "-d", "--no-deps", "todo-web")
 
 
-async def test_an_image_that_is_not_built_is_named(new_compose: NewCompose) -> None:
-    """Compose builds the others by itself; this one is made from another image of ours."""
-    compose = await new_compose("lab", TODO_VERSION="never-built")
-    with pytest.raises(
-        Failed, match=r"dovetail-todo/mutating-handler:?.*(never-built|repository does not exist)"
-    ):
-        await compose("build", "mutating-handler")
-
-
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("service", ["message-queue", "todo-db"])
 async def test_queue_or_database_may_be_away_for_long(
     new_compose: NewCompose, service: str
 ) -> None:
-    """A minute here; what is tested is that nothing gives up, and that it is said, not flooded."""
+    """Half a minute here; what is tested is that nothing gives up, and that it is said, not flooded."""
     compose = await new_compose("api")
     await compose("up", "-d")
     await until(lambda: ready(compose.api_url))
@@ -111,9 +102,9 @@ async def test_queue_or_database_may_be_away_for_long(
         assert answer.status_code == (503 if service == "message-queue" else 202)
         assert (await http.get(f"{compose.api_url}/ready")).status_code == 503
         assert (await http.get(f"{compose.api_url}/health")).status_code == 200
-        await asyncio.sleep(60)  # the outage itself
+        await asyncio.sleep(30)  # the outage itself
         lines = (await compose("logs", "--no-color", "save-handler")).splitlines()
-        assert len(lines) < 40, "\n".join(lines)
+        assert len(lines) < 30, "\n".join(lines)
         await compose("start", service)
         await until(lambda: ready(compose.api_url))
         answer = await http.post(f"{compose.api_url}/todo", json={"item": "Afterwards"})
@@ -144,8 +135,7 @@ async def test_stopped_under_load_everything_ends_in_time_and_nothing_is_lost(
     codes = {one: (await inspect("container", one))["State"]["ExitCode"] for one in every.split()}
     assert set(codes.values()) == {0}, codes
     await compose("start", "save-handler")
-    for text in load.accepted:
-        await until(lambda text=text: _has(compose, text))  # type: ignore[misc]
+    await until(lambda: _saved(compose, set(load.accepted)))
 
 
 @pytest.mark.timeout(240)

@@ -37,6 +37,7 @@ class Adding:
     """Takes items. This is the hot path: one decode, one publish, one prepared response."""
 
     def __init__(self, queue: MessageQueue, metrics: Metrics) -> None:
+        self._queue = queue
         self._publish = queue.publish
         self._metrics = metrics
         self._decode = msgspec.json.Decoder(NewTodo).decode
@@ -89,7 +90,8 @@ class Adding:
             await self._publish(NewItem(item), id=item.id)
         except QueueUnavailable:
             self._metrics.unavailable += 1
-            raise Refused(problems.queue_unavailable(item.id)) from None
+            connected = self._queue.connected
+            raise Refused(problems.queue_unavailable(item.id, connected=connected)) from None
         except QueueError as error:
             self._metrics.unavailable += 1
             raise Refused(problems.queue_refused(item.id, error)) from None

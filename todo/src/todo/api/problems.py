@@ -92,11 +92,14 @@ def invalid_parameter(name: str, message: str) -> Response:
     return problem(422, message, errors=[FieldError(message, parameter=name)])
 
 
-def queue_unavailable(id: str) -> Response:
-    """503: the queue did not confirm."""
+def queue_unavailable(id: str, *, connected: bool) -> Response:
+    """503: the queue did not confirm, though we are connected to it, or because we are not."""
+    why = "cannot be reached"
+    if connected:
+        why = "did not confirm in time (its disk may be full)"
     return problem(
         503,
-        "The queue cannot be reached, so the item was not accepted. Send it again in "
+        f"The queue {why}, so the item was not accepted. Send it again in "
         f'{RETRY_AFTER} seconds; with the header "Idempotency-Key: {id}" it is added once, even if '
         "the queue did receive this attempt.",
         headers={"Retry-After": str(RETRY_AFTER)},

@@ -55,7 +55,9 @@ class NewItemPage:
             await self._site.queue.publish(NewItem(item), id=item.id)
         except QueueError as error:
             self._site.metrics.unavailable += 1
-            return self._form(fields, 503, trouble=_trouble(error))
+            return self._form(
+                fields, 503, trouble=_trouble(error, connected=self._site.queue.connected)
+            )
         self._site.metrics.created += 1
         target = "/new" if fields.get("then") == "new" else "/list"
         return RedirectResponse(f"{target}?accepted", 303)
@@ -83,10 +85,11 @@ class NewItemPage:
         return self._site.error(status, "Not understood", detail)
 
 
-def _trouble(error: QueueError) -> str:
+def _trouble(error: QueueError, *, connected: bool) -> str:
     if isinstance(error, QueueUnavailable):
+        why = "did not confirm in time (its disk may be full)" if connected else "cannot be reached"
         return (
-            "The queue cannot be reached, so nothing was accepted. Your text is still here: "
+            f"The queue {why}, so nothing was accepted. Your text is still here: "
             "please try again in a moment."
         )
     return (

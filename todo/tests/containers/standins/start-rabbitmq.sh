@@ -3,6 +3,6 @@
 set -euo pipefail
 if [ "$1" = rabbitmq-server ] && [ "$(id -u)" = 0 ]; then
     chown rabbitmq:rabbitmq /var/lib/rabbitmq
-    exec setpriv --reuid=rabbitmq --regid=rabbitmq --clear-groups env HOME=/var/lib/rabbitmq "$0" "$@"
+    exec setpriv --reuid=rabbitmq --regid=rabbitmq --clear-groups "$0" "$@"
 fi
 exec "$@"

@@ -6,6 +6,7 @@ dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
 dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<message>
 dovetail.attempts.ping    there, too: written to see whether the server takes anything
 dovetail.replay.…         in dovetail-events: a dead letter handed back to one group
+dovetail.replay.=.=.ping  there, too: written to see whether it takes events again, and removed
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ DEAD = "dovetail-dead"
 ATTEMPTS = "dovetail-attempts"
 REPLAY = "dovetail.replay"
 PING = "dovetail.attempts.ping"
+#: No group can have this name, so none is handed it.
+EVENTS_PING = f"{REPLAY}.=.=.ping"
 
 #: What the events stream takes from the beginning; other subjects are added when they are first used.
 FIRST_SUBJECTS = ("events.>", f"{REPLAY}.>")

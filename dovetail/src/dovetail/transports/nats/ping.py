@@ -25,14 +25,33 @@ class Ping:
         """As Transport.ping."""
         try:
             async with asyncio.timeout(timeout):
-                # What the server and the account have no room for, or the disk, is seen only by writing.
-                await self._publisher.publish(layout.PING, b"", timeout=timeout + 1)
                 await self._check_events()
+                # What the server and the account have no room for, or the disk, is seen only by writing.
+                await self._write(layout.PING, timeout / 3)
+                if self._publisher.unconfirmed:
+                    # The server gives up each stream by itself; the notes go to another one.
+                    await self._write(layout.EVENTS_PING, timeout / 3)
+                    self._publisher.unconfirmed = False
+                    purge = {"filter": layout.EVENTS_PING}
+                    await self._api.call(f"STREAM.PURGE.{layout.EVENTS}", purge)
         except TimeoutError as error:
-            state = "cannot be reached"
-            if self._client.connected:
-                state = f"did not confirm within {timeout:g} s (is its disk full? its log says so)"
+            state = (
+                f"did not answer within {timeout:g} s"
+                if self._client.connected
+                else "cannot be reached"
+            )
             raise QueueUnavailable(f"the queue at {self._client.address.shown} {state}") from error
+
+    async def _write(self, subject: str, timeout: float) -> None:
+        try:
+            await self._publisher.publish(subject, b"", timeout=timeout)
+        except QueueUnavailable as error:
+            if not self._client.connected:
+                raise
+            raise QueueFull(
+                f"the queue at {self._client.address.shown} answers and stores nothing: its disk is full, "
+                "or was, and it has to be restarted; its log says so"
+            ) from error
 
     async def _check_events(self) -> None:
         try:

@@ -66,6 +66,8 @@ class Publisher:
         #: Subjects that a stream takes, as far as we know. The server tells of one that none takes only
         #: where nobody listens to it either.
         self._taken: set[str] = set()
+        #: Whether the server was there and did not confirm a message: it is silent where its disk is full.
+        self.unconfirmed = False
         client.on_connected.append(self._taken.clear)
 
     @property
@@ -159,7 +161,8 @@ class Publisher:
 
     def _unconfirmed(self, id: str | None) -> QueueUnavailable:
         state = "cannot be reached"
-        if self._client.connected:  # nats-server does not answer what it cannot write
+        if self._client.connected:
+            self.unconfirmed = True
             state = "did not confirm in time (is its disk full? its log says so)"
         return QueueUnavailable(
             f"the queue at {self._client.address.shown} {state}; "
