@@ -60,6 +60,8 @@ class Compose:
         self.network = f"{self.project}-net"
         #: Each the name of one, as in docker-compose-NAME.yml, or a file.
         self.overlays = list(overlays)
+        #: Containers that a test started beside Compose.
+        self.others: list[str] = []
         self.settings = {
             "COMPOSE_PROJECT_NAME": self.project,
             "TODO_NETWORK": self.network,
@@ -79,6 +81,8 @@ class Compose:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.others:
+            await run("docker", "rm", "--force", *self.others)
         self.overlays = [*self.overlays, *ADDING]
         await self("down", "--volumes", "--remove-orphans", "--timeout", "2")
 
