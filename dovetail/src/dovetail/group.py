@@ -48,7 +48,7 @@ class GroupOptions:
     start: Literal["first", "new"] = "first"
     #: A member that says nothing for so long is taken for dead. Running handlers renew it.
     lease: float = 15.0
-    #: Handler calls at once in one worker. 1 keeps the order of messages.
+    #: Handler calls at once in one worker. 1 keeps the order of messages, but for those that come again.
     concurrency: int = 1
     #: Messages that one worker holds at most, in hand and waiting.
     prefetch: int = 1000

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dovetail.embedded.ports import free_port
-from dovetail.testing.servers import NatsServer, ServerMissing
+from dovetail.testing.servers import ServerMissing
 
 from .commands import PATIENCE_SECONDS, Command
 from .conftest import Todo
@@ -75,9 +75,9 @@ def metrics_port(settings: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 async def test_every_component_says_what_prometheus_understands(
-    todo_command: Todo, nats_server: NatsServer, metrics_port: str, component: str
+    todo_command: Todo, nats_url: str, metrics_port: str, component: str
 ) -> None:
-    command = await todo_command("run", component, QUEUE_URL=nats_server.url)
+    command = await todo_command("run", component, QUEUE_URL=nats_url)
     await command.said("presence listens")
 
     async def ask() -> str:
@@ -144,11 +144,9 @@ def _loaded(command: Command) -> set[str]:
 
 
 @pytest.mark.usefixtures("told_modules")
-async def test_nothing_is_loaded_that_nobody_asked_for(
-    todo_command: Todo, nats_server: NatsServer
-) -> None:
+async def test_nothing_is_loaded_that_nobody_asked_for(todo_command: Todo, nats_url: str) -> None:
     for component in COMPONENTS:
-        command = await todo_command("run", component, QUEUE_URL=nats_server.url)
+        command = await todo_command("run", component, QUEUE_URL=nats_url)
         await command.said("presence listens")
         assert await command.stop() == 0
         loaded = _loaded(command)
@@ -161,9 +159,9 @@ async def test_nothing_is_loaded_that_nobody_asked_for(
 
 @pytest.mark.usefixtures("metrics_port", "told_modules")
 async def test_a_handler_with_metrics_loads_no_web_server(
-    todo_command: Todo, nats_server: NatsServer
+    todo_command: Todo, nats_url: str
 ) -> None:
-    command = await todo_command("run", "audit-handler", QUEUE_URL=nats_server.url)
+    command = await todo_command("run", "audit-handler", QUEUE_URL=nats_url)
     await command.said("presence listens")
     assert await command.stop() == 0
     loaded = _loaded(command)

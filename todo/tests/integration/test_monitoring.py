@@ -88,23 +88,17 @@ async def test_health_without_a_port_says_what_to_set(todo_command: Todo) -> Non
     assert line.startswith("TODO_METRICS_PORT: 'http' will not do; allowed is a port number")
 
 
-async def test_health_of_something_else_says_so(
-    todo_command: Todo, nats_server: NatsServer
-) -> None:
-    status, line = await _asked(todo_command, METRICS_PORT=str(nats_server.port))
+async def test_health_of_something_else_says_so(todo_command: Todo, nats_url: str) -> None:
+    status, line = await _asked(todo_command, METRICS_PORT=nats_url.rpartition(":")[2])
     assert status == 1
     assert "is no component of this program" in line
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-async def test_a_port_in_use_is_named(
-    todo_command: Todo, nats_server: NatsServer, component: str
-) -> None:
+async def test_a_port_in_use_is_named(todo_command: Todo, nats_url: str, component: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        command = await todo_command(
-            "run", component, QUEUE_URL=nats_server.url, METRICS_PORT=str(port)
-        )
+        command = await todo_command("run", component, QUEUE_URL=nats_url, METRICS_PORT=str(port))
         assert await command.ended() == WRONG
     assert command.lines == [
         f"TODO_METRICS_PORT: port {port} of 127.0.0.1 is in use by another program; "

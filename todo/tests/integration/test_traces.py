@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 
 from dovetail.embedded.ports import free_port
-from dovetail.testing.servers import NatsServer
 
 from .collector import Collector, Span, collecting
 from .conftest import Todo
@@ -125,11 +124,11 @@ async def test_the_last_spans_are_sent_at_the_end(
     todo_command: Todo,
     settings: dict[str, str],
     collector: Collector,
-    nats_server: NatsServer,
+    nats_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
-    command = await todo_command("run", "api", QUEUE_URL=nats_server.url)
+    command = await todo_command("run", "api", QUEUE_URL=nats_url)
     await command.said("listening at")
     await add(settings, "milk")
     assert not collector.spans
@@ -153,12 +152,12 @@ async def silence_at(endpoint: str) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize("silent", [False, True], ids=["refuses", "silent"])
 async def test_a_collector_that_is_away_costs_a_warning(
-    todo_command: Todo, settings: dict[str, str], nats_server: NatsServer, silent: bool
+    todo_command: Todo, settings: dict[str, str], nats_url: str, silent: bool
 ) -> None:
     silence = contextlib.AsyncExitStack()
     if silent:
         await silence.enter_async_context(silence_at(settings["TRACES_ENDPOINT"]))
-    command = await todo_command("run", "api", QUEUE_URL=nats_server.url)
+    command = await todo_command("run", "api", QUEUE_URL=nats_url)
     await command.said("listening at")
     for number in range(10):
         await add(settings, f"item {number}")

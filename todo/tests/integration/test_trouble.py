@@ -24,12 +24,12 @@ def _make_newer(file: Path) -> None:
 
 @pytest.mark.parametrize("component", ["save-handler", "web", "migrate"])
 async def test_a_program_older_than_the_schema_says_so_in_one_line(
-    todo_command: Todo, nats_server: NatsServer, tmp_path: Path, component: str
+    todo_command: Todo, nats_url: str, tmp_path: Path, component: str
 ) -> None:
     await (await todo_command("migrate")).ended()
     _make_newer(tmp_path / "data" / "todo.db")
     arguments = ("migrate",) if component == "migrate" else ("run", component)
-    command = await todo_command(*arguments, QUEUE_URL=nats_server.url)
+    command = await todo_command(*arguments, QUEUE_URL=nats_url)
     assert await command.ended() == WRONG
     (line,) = (one for one in command.lines if "TODO_" in one)
     assert line == command.lines[-1]
@@ -58,12 +58,12 @@ async def test_a_wrong_password_of_the_queue_is_named(
 
 async def test_a_database_that_goes_away_has_a_line_in_every_component_that_uses_it(
     todo_command: Todo,
-    nats_server: NatsServer,
+    nats_url: str,
     new_postgres_server: Callable[..., Awaitable[PostgresServer]],
     settings: dict[str, str],
 ) -> None:
     server = await new_postgres_server()
-    more = {"QUEUE_URL": nats_server.url, "DATABASE_URL": server.url}
+    more = {"QUEUE_URL": nats_url, "DATABASE_URL": server.url}
     up = await todo_command("up", **more)
     await up.said("connected to the database", times=3)
     await server.stop()
