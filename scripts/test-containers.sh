@@ -23,13 +23,21 @@ install_engine() {
 start_engine() {
     [ "$(id -u)" = 0 ] || return 1
     mkdir -p "$folder"
+    # Two runs at once take turns: there is one engine in this folder.
+    exec 8>"$folder/lock"
+    flock 8
     export DOCKER_HOST=unix://$folder/engine.sock
+    rm -f "$folder/engine.pid"
     dockerd --host "$DOCKER_HOST" --data-root "$folder/data" --exec-root "$folder/exec" \
-        --pidfile "$folder/engine.pid" >"$folder/engine.log" 2>&1 &
+        --pidfile "$folder/engine.pid" >"$folder/engine.log" 2>&1 8>&- &
     engine=$!
     trap 'kill "$engine"; wait "$engine" || true' EXIT
     for _ in $(seq 100); do
-        if has_engine; then return; fi
+        if has_engine; then
+            # What a run that was killed left behind starts again with the engine.
+            docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
+            return
+        fi
         kill -0 "$engine" 2>/dev/null || break
         sleep 0.3
     done
