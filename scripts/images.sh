@@ -43,4 +43,9 @@ done
 for component in save-handler mutating-handler; do
     build "lab-$component" --build-arg "VERSION=$version" "deploy/lab/$component"
 done
+# The operator's own file from now on.
+[ -e deploy/.env ] || cat >deploy/.env <<'EOF'
+# What Compose calls this application: the names of containers and volumes begin with it.
+COMPOSE_PROJECT_NAME=todo
+EOF
 for secret in database-password grafana-password; do draw_secret "$secret"; done
