@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
-from .compose import Compose, run
+from .compose import VERSION, Compose, run
 from .conftest import NewCompose, ready, until
 from .load import Load
 
@@ -50,6 +53,42 @@ async def test_every_accepted_item_is_a_row_once_whatever_is_done_meanwhile(
     assert (
         await compose.tool("dovetail", "dead", "list", "nats://message-queue:4222", "--json") == ""
     )
+
+
+@pytest.mark.timeout(240)
+async def test_an_update_costs_no_item_with_both_versions_side_by_side(
+    new_compose: NewCompose,
+) -> None:
+    """The next version is the same code under another tag: what is tested is how it is put in its place."""
+    compose = await new_compose("api")
+    await compose("up", "-d")
+    await until(lambda: ready(compose.api_url))
+    load = Load(compose.api_url)
+    await load.until(CALM)
+    async with _next_version() as version:
+        compose.settings["TODO_VERSION"] = version
+        await compose("up", "-d", "--no-deps", "save-handler")
+        await load.until(CALM)
+        await compose("up", "-d")
+        await load.until(CALM)
+        await load.stop()
+        await until(lambda: _saved(compose, load.accepted))
+        texts = (await compose.sql("SELECT item FROM todos")).splitlines()
+        assert len(texts) == len(set(texts))
+        await compose("down")
+
+
+@asynccontextmanager
+async def _next_version() -> AsyncIterator[str]:
+    """Another tag for the images."""
+    version = f"{VERSION}-next"
+    images = [f"dovetail-todo/{name}" for name in ("web", "api", "save-handler")]
+    for image in images:
+        await run("docker", "tag", f"{image}:{VERSION}", f"{image}:{version}")
+    try:
+        yield version
+    finally:
+        await run("docker", "rmi", "--force", *(f"{image}:{version}" for image in images))
 
 
 async def _saved(compose: Compose, accepted: list[str]) -> bool:
