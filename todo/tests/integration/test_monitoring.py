@@ -168,3 +168,17 @@ async def test_a_child_that_is_started_again_keeps_its_port(todo_command: Todo) 
     async with httpx.AsyncClient() as client:
         assert (await client.get(place)).status_code == 200
     await until(lambda: "in use" not in up.text)
+
+
+async def test_a_handler_that_is_added_later_has_a_port_too(
+    todo_command: Todo, metrics_port: str
+) -> None:
+    up = await todo_command("up", "--only", "queue,save-handler")
+    await up.said(RUNS)
+    scale = await todo_command("scale", "save-handler=2")
+    assert await scale.ended() == 0
+    await up.said("presence listens", times=2)
+    async with httpx.AsyncClient() as client:
+        for number in (0, 1):
+            place = f"http://127.0.0.1:{int(metrics_port) + number}/health"
+            assert (await client.get(place)).status_code == 200
