@@ -109,6 +109,10 @@ class Compose:
         command = ["exec", "-T", "todo-db", "psql", "-U", "todo", "-t", "-A", "-c", statement]
         return (await self(*command)).strip()
 
+    async def texts(self) -> list[str]:
+        """The texts of all items in the database."""
+        return (await self.sql("SELECT item FROM todos")).splitlines()
+
     async def tool(self, *command: str) -> str:
         """What our image with the tools says to a command such as `dovetail status …`."""
         image = f"dovetail-todo/tools:{VERSION}"

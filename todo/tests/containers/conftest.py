@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,7 +42,7 @@ async def new_compose(engine: None) -> AsyncIterator[NewCompose]:
 
 async def _show(compose: Compose) -> None:
     """Pytest shows this where the test failed."""
-    print(os.environ.get("DOCKER_HOST", ""), await compose("logs", "--no-color", "--tail", "60"))  # noqa: T201
+    print(await compose("logs", "--no-color", "--tail", "60"))  # noqa: T201
 
 
 async def until(condition: Callable[[], Awaitable[bool]], within: float = 90) -> None:

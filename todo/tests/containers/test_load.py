@@ -46,7 +46,7 @@ async def test_every_accepted_item_is_a_row_once_whatever_is_done_meanwhile(
     assert len(await compose.containers("save-handler")) == 3
     assert before.items() <= (await compose.containers()).items(), "a container was replaced"
     await until(lambda: _saved(compose, load.accepted))
-    texts = (await compose.sql("SELECT item FROM todos")).splitlines()
+    texts = await compose.texts()
     assert len(texts) == len(set(texts))
     print(f"{len(load.accepted)} accepted, {len(load.refused)} refused: {set(load.refused)}")  # noqa: T201
     await until(lambda: _audited(compose, load.accepted))
@@ -73,7 +73,7 @@ async def test_an_update_costs_no_item_with_both_versions_side_by_side(
         await load.until(CALM)
         await load.stop()
         await until(lambda: _saved(compose, load.accepted))
-        texts = (await compose.sql("SELECT item FROM todos")).splitlines()
+        texts = await compose.texts()
         assert len(texts) == len(set(texts))
         await compose("down")
 
@@ -92,7 +92,7 @@ async def _next_version() -> AsyncIterator[str]:
 
 
 async def _saved(compose: Compose, accepted: list[str]) -> bool:
-    return set(accepted) <= set((await compose.sql("SELECT item FROM todos")).splitlines())
+    return set(accepted) <= set(await compose.texts())
 
 
 async def _audited(compose: Compose, accepted: list[str]) -> bool:

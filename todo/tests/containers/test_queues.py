@@ -35,4 +35,4 @@ async def test_the_list_works_on_another_queue(new_compose: NewCompose, queue: s
 
 
 async def _saved(compose: Compose) -> bool:
-    return sorted((await compose.sql("SELECT item FROM todos")).splitlines()) == sorted(ITEMS)
+    return sorted(await compose.texts()) == sorted(ITEMS)

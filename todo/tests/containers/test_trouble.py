@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .compose import VERSION, Compose, Failed, inspect, run
+from .compose import DEPLOY, VERSION, Compose, Failed, inspect, run
 from .conftest import NewCompose, ready, until
 from .load import Load
 
@@ -72,7 +72,7 @@ async def test_a_wrong_password_is_said_and_mended_without_losing_anything(
     async with httpx.AsyncClient() as http:
         answer = await http.post(f"{compose.api_url}/todo", json={"item": "Waits"})
     assert answer.status_code == 202
-    password = (Path(__file__).parents[3] / "deploy/secrets/database-password").read_text()
+    password = (DEPLOY / "secrets/database-password").read_text()
     await compose.sql(f"ALTER USER todo PASSWORD '{password}'")
     await until(lambda: _has(compose, "Waits"))  # nobody started anything
 
@@ -202,6 +202,6 @@ async def _has(compose: Compose, text: str) -> bool:
 
 
 async def _saved(compose: Compose, accepted: set[str]) -> bool:
-    texts = (await compose.sql("SELECT item FROM todos")).splitlines()
+    texts = await compose.texts()
     assert len(texts) == len(set(texts))
     return accepted <= set(texts)
