@@ -1,7 +1,7 @@
 # `make` alone lists the targets. ARGS= is passed on: make up ARGS="--scale save-handler=3"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-containers check bench format lock images clean dev servers
+.PHONY: help setup up test test-containers check bench format lock images dist clean dev servers
 BIN := .venv/bin
 PYTHON ?=
 ARGS ?=
@@ -19,8 +19,8 @@ setup: .venv/.runtime ## make the environment in .venv without running anything
 up: setup ## run the whole to-do application; Ctrl-C stops it
 	@exec $(BIN)/todo up $(ARGS)
 
-test: dev servers ## run all tests, on real servers, two at a time; ARGS are pytest's
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+test: dev servers ## run all tests, on real servers, three at a time; ARGS are pytest's
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-containers: dev ## run the images and the Compose files on a real container engine
 	@scripts/test-containers.sh $(ARGS)
@@ -43,11 +43,14 @@ format: dev ## format the code and mend what the linter can
 images: ## build the images of deploy/ and draw the secrets that are missing
 	@scripts/images.sh $(ARGS)
 
+dist: setup ## build the wheels and source archives of both packages into dist/
+	@scripts/dist.sh $(ARGS)
+
 lock: ## pin what the requirements*.in files name; ARGS=--upgrade for newer versions
 	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
 
 clean: ## remove the environment and what the tools made; ./data stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-results
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-results
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 dev: setup .venv/.dev

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -36,6 +38,16 @@ def _without_server() -> Outcome:
         if os.environ.get("CI"):
             pytest.fail(str(missing), pytrace=False)
         pytest.skip(str(missing))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # so that a test's time limit begins when it does
+def pytest_runtest_protocol(item: pytest.Item) -> Outcome:
+    """Heavy tests take turns, also those of other processes."""
+    if item.get_closest_marker("heavy") is None:
+        return (yield)
+    with Path(__file__).open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -140,10 +152,8 @@ async def redis_url(new_redis_server: Callable[..., Awaitable[RedisServer]]) -> 
 async def rabbit_url(rabbit_server: RabbitServer) -> AsyncIterator[str]:
     """The address of an empty queue on RabbitMQ, for one test: a vhost, since it starts slowly."""
     vhost = dovetail.new_id()
-    await rabbit_server.control("add_vhost", vhost)
-    await rabbit_server.control("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
-    yield f"{rabbit_server.url}/{vhost}"
-    await rabbit_server.control("delete_vhost", vhost)
+    yield await rabbit_server.add_vhost(vhost)
+    await rabbit_server.delete_vhost(vhost)
 
 
 @pytest.fixture(params=["nats", "redis", "rabbit"])

@@ -9,13 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import handlers, http, observing, publish, wrk
+from benchmarks import handlers, http, observing, publish, sync, wrk
 from benchmarks.contest import Options, Outcome, hold
 from benchmarks.report import as_json, machine, table
 
 CONTESTS = {
     "handlers": handlers.contest,
     "publish": publish.contest,
+    "sync": sync.contest,
     "observing": observing.contest,
     "http": http.contest,
 }

@@ -11,7 +11,15 @@ from typing import Any
 
 from benchmarks.contest import Aim, Contender, Figure, Outcome
 
-PACKAGES = ("dovetail", "nats-py", "faststream", "fastapi", "sqlalchemy", "asyncpg", "uvicorn")
+PACKAGES = (
+    "dovetail-messaging",
+    "nats-py",
+    "faststream",
+    "fastapi",
+    "sqlalchemy",
+    "asyncpg",
+    "uvicorn",
+)
 #: Columns for the names.
 LABEL = 54
 
@@ -34,9 +42,9 @@ def table(outcomes: Sequence[Outcome], found: dict[str, Any]) -> str:
     lines = ["", f"{where}, load {found['load']:.1f} before the start", packages]
     for outcome in outcomes:
         lines += _contest(outcome)
-    lines += ["", "Aims, in this run"]
-    for outcome in outcomes:
-        lines += [_aim(outcome, aim) for aim in outcome.contest.aims]
+    aims = [_aim(outcome, aim) for outcome in outcomes for aim in outcome.contest.aims]
+    if aims:
+        lines += ["", "Aims, in this run", *aims]
     lines += [
         "",
         "Medians of the rounds, with the lowest and the highest. A ratio is the median of the",

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-components="todo-web todo-api save-handler audit-handler mutating-handler tools"
+components="todo-web todo-api save-handler audit-handler mutating-handler search-handler calendar-handler webhook-handler tools"
 version=${TODO_VERSION:-latest}
 
 if ! docker info >/dev/null 2>&1; then

@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from todo.settings import MutatingHandlerSettings, SaveHandlerSettings, Settings
+from todo.settings import CalendarSettings, MutatingHandlerSettings, SaveHandlerSettings, Settings
 from todo.settings_monitoring import OTHERS, PREFIX, Means, MonitoringSettings
 from todo.settings_reader import is_section, meta_of, setting_fields
+from todo.webhooks.settings import WebhookHandlerSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -41,6 +42,8 @@ SECTIONS: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
     ("How a component is", "", MonitoringSettings),
     ("save-handler", "save_handler", SaveHandlerSettings),
     ("mutating-handler", "mutating_handler", MutatingHandlerSettings),
+    ("The calendar", "calendar", CalendarSettings),
+    ("webhook-handler", "webhook_handler", WebhookHandlerSettings),
 )
 
 
@@ -78,7 +81,7 @@ def _row(variable: str, field: msgspec.structs.FieldInfo) -> str:
 
 
 def _shown(default: Any) -> str:
-    if default is None:
+    if default is None or default == ():
         return "unset"
     if isinstance(default, tuple | bool):
         return f"`{msgspec.json.encode(default).decode()}`"

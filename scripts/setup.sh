@@ -56,6 +56,10 @@ runtime() {
     fi
     # shellcheck disable=SC2086
     install "dovetail and todo" $locks
+    # What an older version of ours was called: left there, its commands would go with it some day.
+    if compgen -G '.venv/lib/python*/site-packages/todo-*.dist-info' >/dev/null; then
+        .venv/bin/python -m pip uninstall -qq --disable-pip-version-check --yes dovetail todo
+    fi
     .venv/bin/python -m pip install -qq --disable-pip-version-check \
         --no-deps --no-build-isolation --no-index -e dovetail -e todo
     touch .venv/.runtime

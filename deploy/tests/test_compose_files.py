@@ -17,6 +17,8 @@ from dovetail.testing.servers import ServerMissing
 
 DEPLOY = Path(__file__).parents[1]
 ADDING = ("audit", "api", "lab", "observability", "slow")
+#: Each of these adds a service and nothing else.
+MORE = ("search", "calendar", "webhook")
 QUEUES = ("", "redis", "rabbitmq")
 #: What each file changes or adds; everything else stays as it is, or its container would be made anew.
 TOUCHED = {
@@ -25,8 +27,20 @@ TOUCHED = {
     "lab": {"save-handler", "mutating-handler"},
     "observability": {"prometheus", "grafana"},
     "slow": {"save-handler"},
+    "search": {"search-handler"},
+    "calendar": {"calendar-handler"},
+    "webhook": {"webhook-handler"},
 }
-COMPONENTS = {"todo-web", "todo-api", "save-handler", "audit-handler", "mutating-handler"}
+COMPONENTS = {
+    "todo-web",
+    "todo-api",
+    "save-handler",
+    "audit-handler",
+    "mutating-handler",
+    "search-handler",
+    "calendar-handler",
+    "webhook-handler",
+}
 
 
 def _config(*files: str, **settings: str) -> dict[str, Any]:
@@ -57,14 +71,14 @@ def _files(*overlays: str) -> list[str]:
 
 
 def _combinations(queue: str) -> Iterator[tuple[str, ...]]:
-    """All of them on NATS; on the others, which change nothing else, none, each, and all."""
-    for count in range(len(ADDING) + 1):
-        if not queue or count in (0, 1, len(ADDING)):
-            yield from itertools.combinations(ADDING, count)
+    """None, each, all, and all with more; on NATS all pairs: the others differ in the queue alone."""
+    for count in (0, 1, len(ADDING)) if queue else (0, 1, 2, len(ADDING)):
+        yield from itertools.combinations(ADDING, count)
+    yield (*ADDING, *MORE)
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue or "nats")
-def test_every_combination_is_valid_and_publishes_on_loopback_only(queue: str) -> None:
+def test_combinations_are_valid_and_publish_on_loopback_only(queue: str) -> None:
     for overlays in _combinations(queue):
         found = _config(*_files(queue, *overlays))
         expected = {"todo-web", "todo-db", "message-queue", "save-handler"}
@@ -84,7 +98,7 @@ def test_a_file_leaves_the_services_alone_that_it_does_not_name() -> None:
 
 
 def test_every_component_has_few_rights_and_limits() -> None:
-    services = _config(*_files("audit", "api", "lab"))["services"]
+    services = _config(*_files("audit", "api", "lab", *MORE))["services"]
     for name in COMPONENTS:
         service = services[name]
         assert service["read_only"], name
@@ -99,6 +113,17 @@ def test_ports_are_published_where_they_are_asked_to_be() -> None:
     services = _config(*_files("api"), TODO_PUBLISH="0.0.0.0", TODO_API_PORT="9000")["services"]
     assert services["todo-web"]["ports"] == ["0.0.0.0:8080:8080/tcp"]
     assert services["todo-api"]["ports"] == ["0.0.0.0:9000:8081/tcp"]
+
+
+def test_page_and_api_are_told_where_their_ports_are_published() -> None:
+    """They refuse to start without a password where that is elsewhere."""
+    for publish in ("127.0.0.1", "0.0.0.0"):
+        services = _config(*_files("api"), TODO_PUBLISH=publish, TODO_PASSWORD="x")["services"]
+        for name in ("todo-web", "todo-api"):
+            environment = services[name]["environment"]
+            assert environment["TODO_PUBLISH"] == publish
+            assert environment["TODO_PASSWORD"] == "x"
+            assert not environment["TODO_OPEN"]
 
 
 def test_the_solution_of_the_lab_mends_both_mistakes_in_compose_alone() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dovetail.testing.servers import Server
+from todo.store import sql
 
 NewServer = Callable[..., Awaitable[Server]]
 
@@ -24,3 +25,9 @@ def new_queue_server(request: pytest.FixtureRequest) -> NewServer:
     """`server = await new_queue_server()`: each of the three, the test's own, to be killed."""
     start: NewServer = request.getfixturevalue(f"new_{request.param}_server")
     return start
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is waited for, as a machine that runs other tests beside may be busy for a moment."""
+    monkeypatch.setattr(sql, "READ_SECONDS", 5.0)

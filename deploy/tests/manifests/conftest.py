@@ -22,8 +22,10 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("deploy") / "kubernetes"
     shutil.copytree(KUBERNETES, copy, ignore=lambda folder, _: _ignored(folder))
     production = copy / "overlays" / "production"
-    for name in ("todo_queue_password", "todo_database_password"):
+    for name in ("todo_password", "todo_queue_password", "todo_database_password"):
         (production / "secrets" / name).write_text(f"{PASSWORD}\n")
+    targets = production / "secrets" / "todo_webhook_handler__targets"
+    targets.write_text('[{"url": "https://example.org/hook"}]\n')
     return production
 
 
@@ -41,6 +43,8 @@ def full_overlay(overlay: Path) -> Path:
     told = yaml.safe_load(file.read_text())
     components = sorted(one.name for one in (KUBERNETES / "components").iterdir())
     told["components"] = [f"../../components/{name}" for name in components]
+    files = ["todo_webhook_handler__targets=secrets/todo_webhook_handler__targets"]
+    told["secretGenerator"].append({"name": "todo-webhooks", "files": files})
     file.write_text(yaml.safe_dump(told))
     return full
 

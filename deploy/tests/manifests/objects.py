@@ -8,8 +8,9 @@ from typing import Any
 
 from .kustomize import Manifest
 
-#: What a user of the production overlay gets without a choice, and all that there is.
-OURS = ("todo-web", "todo-api", "save-handler", "audit-handler", "mutating-handler")
+#: What a user of the production overlay may add, and all that there is.
+ADDED = ("mutating-handler", "search-handler", "calendar-handler", "webhook-handler")
+OURS = ("todo-web", "todo-api", "save-handler", "audit-handler", *ADDED)
 QUEUE = "message-queue"
 
 

@@ -13,12 +13,20 @@ from .objects import OURS, QUEUE, Objects
 OUTSIDERS = {
     "dns": ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}),
     "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {"app": "prometheus"}),
+    "the internet": ({}, {}),
     "anyone": ({"kubernetes.io/metadata.name": "default"}, {"app": "x"}),
     "the database": ({"kubernetes.io/metadata.name": "todo-db"}, {"cnpg.io/cluster": "todo-db"}),
 }
 HERE = {"kubernetes.io/metadata.name": "todo"}
-PORTS = (53, 4222, 5432, 6222, 8080, 8081, 8222, 9464)
-WITH_DATABASE = ("todo-web", "todo-api", "save-handler", "mutating-handler")
+PORTS = (53, 443, 4222, 5432, 6222, 8080, 8081, 8222, 9464)
+WITH_DATABASE = (
+    "todo-web",
+    "todo-api",
+    "save-handler",
+    "mutating-handler",
+    "search-handler",
+    "calendar-handler",
+)
 PAGES = {"todo-web": 8080, "todo-api": 8081}
 
 
@@ -55,13 +63,16 @@ class Network:
         namespace, labels = self.ends[other]
         at_port = port in [one["port"] for one in rule["ports"]]
         return at_port and (
-            peers not in rule
-            or any(
-                _matches(one.get("namespaceSelector", {"matchLabels": HERE}), namespace)
-                and _matches(one.get("podSelector", {}), labels)
-                for one in rule[peers]
-            )
+            peers not in rule or any(_is_peer(one, other, namespace, labels) for one in rule[peers])
         )
+
+
+def _is_peer(peer: Manifest, other: str, namespace: dict[str, str], labels: dict[str, str]) -> bool:
+    if "ipBlock" in peer:  # of public addresses, which nothing in the cluster has
+        return other == "the internet"
+    return _matches(peer.get("namespaceSelector", {"matchLabels": HERE}), namespace) and _matches(
+        peer.get("podSelector", {}), labels
+    )
 
 
 def _matches(selector: Manifest, labels: dict[str, str]) -> bool:
@@ -77,6 +88,7 @@ def needed() -> set[tuple[str, str, int]]:
     found |= {(QUEUE, QUEUE, 6222)}
     found |= {("prometheus", name, 9464) for name in OURS}
     found |= {(who, name, port) for name, port in PAGES.items() for who in OUTSIDERS}
+    found |= {("webhook-handler", "the internet", 443)}
     # wherever the database is
     found |= {(name, where, 5432) for name in WITH_DATABASE for where in OUTSIDERS}
     return found

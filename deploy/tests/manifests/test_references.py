@@ -14,7 +14,9 @@ from .objects import OURS, QUEUE, Objects, Workload, texts
 
 BOTH = ("plain", "full")
 #: Components without a database.
-WITHOUT_DATABASE = {"audit-handler"}
+WITHOUT_DATABASE = {"audit-handler", "webhook-handler"}
+#: Components that people and programs sign in to.
+SIGNED_IN_TO = {"todo-web", "todo-api"}
 
 
 @pytest.fixture(params=BOTH)
@@ -88,6 +90,8 @@ def test_who_needs_a_password_has_it_as_a_file(full: Objects) -> None:
     for name in OURS:
         workload = full.workloads[name]
         expected = {"todo-queue"} | ({"todo-database"} if name not in WITHOUT_DATABASE else set())
+        expected |= {"todo-password"} if name in SIGNED_IN_TO else set()
+        expected |= {"todo-webhooks"} if name == "webhook-handler" else set()
         assert _secrets(workload) == expected
         assert ("database-client" in workload.labels) == ("todo-database" in expected)
     assert _secrets(full.workloads[QUEUE]) == {"todo-queue"}
@@ -104,7 +108,8 @@ def test_passwords_are_in_the_secrets_and_nowhere_else(full: Objects) -> None:
     for one in full.manifests:
         said = "\n".join(texts(one))
         assert PASSWORD not in said
-        assert (encoded in said) == (one["kind"] == "Secret")
+        holds = one["kind"] == "Secret" and one["metadata"]["name"] != "todo-webhooks"
+        assert (encoded in said) == holds
 
 
 def test_git_takes_no_password() -> None:

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from dovetail.transports.nats.address import parse_address
+from todo.exposure import check_exposed
 from todo.handlers.saving import save_handler
 from todo.settings import SaveHandlerSettings, Settings, read_settings
 from todo.store import Store
@@ -36,6 +37,9 @@ def found(full: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Set
 
 def test_the_pages_can_be_reached_from_outside_their_pod(found: Settings) -> None:
     assert found.web_host == found.api_host == "0.0.0.0"
+    assert found.password == PASSWORD
+    assert not found.open
+    check_exposed(found, ("web", "api"))
 
 
 def test_the_queue_is_that_of_the_stateful_set(found: Settings, full: Objects) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .objects import OURS, QUEUE, Objects, Workload
+from .objects import ADDED, OURS, QUEUE, Objects, Workload
 
 ROOT = Path(__file__).parents[3]
 ALL = (*OURS, QUEUE)
@@ -32,7 +32,7 @@ def component(request: pytest.FixtureRequest, full: Objects) -> Workload:
 
 def test_nothing_else_runs(full: Objects, plain: Objects) -> None:
     assert set(full.workloads) == set(ALL)
-    assert set(plain.workloads) == set(ALL) - {"mutating-handler"}
+    assert set(plain.workloads) == set(ALL) - set(ADDED)
 
 
 def test_it_has_no_more_rights_than_it_needs(workload: Workload) -> None:

@@ -1,5 +1,6 @@
 """Write an event handler once, run it on the queue you have, lose nothing and do nothing twice."""
 
+from dovetail.context import Context
 from dovetail.dead_letters import DeadLetters
 from dovetail.envelope import Received
 from dovetail.errors import (
@@ -8,6 +9,7 @@ from dovetail.errors import (
     DeadLetterNotFound,
     DecodeError,
     DovetailError,
+    EncodeError,
     HandlerFailed,
     MessageTooLarge,
     NoAnswer,
@@ -21,13 +23,15 @@ from dovetail.errors import (
     Retry,
     Unsupported,
 )
+from dovetail.escaping import LogFormatter, printable
 from dovetail.gather import Gathered
-from dovetail.group import Context, Group
+from dovetail.group import Group
 from dovetail.identifiers import new_id
 from dovetail.letters import DeadLetter
 from dovetail.message import Command, Event, Request
 from dovetail.observing import Observer, Settled, Span, Tracer
 from dovetail.opening import connect
+from dovetail.plain import plain_error
 from dovetail.queue import MessageQueue
 from dovetail.retry import Backoff
 from dovetail.status import GroupStatus, QueueStatus
@@ -44,11 +48,13 @@ __all__ = [
     "DeadLetters",
     "DecodeError",
     "DovetailError",
+    "EncodeError",
     "Event",
     "Gathered",
     "Group",
     "GroupStatus",
     "HandlerFailed",
+    "LogFormatter",
     "MessageQueue",
     "MessageTooLarge",
     "NoAnswer",
@@ -71,5 +77,7 @@ __all__ = [
     "Worker",
     "connect",
     "new_id",
+    "plain_error",
+    "printable",
     "run",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dovetail.errors import ConfigurationError, QueueUnavailable
 from dovetail.options import QueueOptions
+from dovetail.plain import plain_error
 from dovetail.server_address import Host
 
 log = logging.getLogger("dovetail")
@@ -75,12 +76,8 @@ class Connecting:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _unreachable(self, error: OSError) -> str:
-        reason = str(error) or "no answer"
-        if "Connect call failed" in reason:
-            reason = "nothing listens there (connection refused)"
-        elif isinstance(error, socket.gaierror):
-            reason = "the host's name cannot be resolved"
-        return f"the queue at {self._shown} ({self._options.setting}) cannot be reached: {reason}"
+        why = plain_error(error)
+        return f"the queue at {self._shown} ({self._options.setting}) cannot be reached: {why}"
 
 
 class Reports:

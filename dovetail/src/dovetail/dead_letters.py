@@ -2,34 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Unpack
 
+from dovetail.arguments import check
 from dovetail.errors import DeadLetterNotFound
-from dovetail.letters import DeadLetter, LetterFilter
-from dovetail.transport import Transport
+from dovetail.letters import DeadLetter, LetterFilter, Wanted
+from dovetail.rules import an_object, optional
+from dovetail.transport import Done, Mend, Transport
+
+#: Letters that `list` gives at most, unless it is told otherwise.
+LISTED = 1000
+
+_LETTER = an_object(DeadLetter, "a dead letter, as list(…) gives it")
 
 
 class DeadLetters:
-    """The dead letters of a queue. Filters are the fields of LetterFilter, as keyword arguments."""
+    """The dead letters of a queue.
+
+    Which of them are meant is said by keyword arguments, the fields of LetterFilter: `ids`, `group`,
+    `subject` (or a pattern), `reason` (text in it), `before` (a time), `most` (the newest so many).
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def list(self, **wanted: Any) -> Sequence[DeadLetter]:
-        """Those that match, newest first: `list(group="save-handler", reason="timeout", most=20)`."""
-        return await self._transport.dead_letters(LetterFilter(**wanted))
+    async def list(self, **wanted: Unpack[Wanted]) -> Sequence[DeadLetter]:
+        """Those that match, newest first: `list(group="save-handler", reason="timeout", most=20)`.
+
+        At most 1,000 unless `most` says otherwise: all that are listed are held in memory.
+        """
+        return await self._transport.dead_letters(LetterFilter.of({"most": LISTED, **wanted}))
+
+    async def count(self, **wanted: Unpack[Wanted]) -> Mapping[str, int]:
+        """How many match, by group; `most` is left out of account."""
+        return await self._transport.count_letters(LetterFilter.of({**wanted, "most": None}))
 
     async def get(self, id: str) -> DeadLetter:
         """One by its id; DeadLetterNotFound where there is none."""
-        for letter in await self.list(id=id):
+        for letter in await self.list(ids=[id]):
             return letter
         raise DeadLetterNotFound(id)
 
     async def replay(self, letter: DeadLetter, *, body: bytes | None = None) -> None:
         """Hand it back to the group that failed, and only to that one; `body` replaces what it held."""
+        check("replay", "letter", letter, _LETTER)
+        check("replay", "body", body, optional(an_object(bytes, "bytes")))
         await self._transport.replay(letter, letter.body if body is None else body)
 
     async def drop(self, letter: DeadLetter) -> None:
         """Remove it for good."""
-        await self._transport.drop(letter)
+        await self._transport.drop(check("drop", "letter", letter, _LETTER))
+
+    async def replay_all(
+        self,
+        *,
+        mend: Mend = attrgetter("body"),
+        progress: Done | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> int:
+        """Hand all that match back, each to its group; gives how many.
+
+        Those that die again meanwhile are not replayed again. `mend` gives what a letter is to hold;
+        `progress` is told what has been done, step by step. When this is cancelled, or raises because the
+        queue cannot be reached any more, what was done is done, and the same call goes on with the rest.
+        Others may do the same at once: each letter is replayed by one of them.
+        """
+        done = _Done(progress)
+        await self._transport.replay_letters(LetterFilter.of(wanted), mend, done)
+        return done.count
+
+    async def drop_all(self, *, progress: Done | None = None, **wanted: Unpack[Wanted]) -> int:
+        """Remove all that match for good; gives how many. Otherwise as `replay_all`."""
+        done = _Done(progress)
+        await self._transport.drop_letters(LetterFilter.of(wanted), done)
+        return done.count
+
+
+class _Done:
+    """Counts what is done, and tells."""
+
+    def __init__(self, progress: Done | None) -> None:
+        self._progress = progress
+        self.count = 0
+
+    def __call__(self, letters: Sequence[DeadLetter]) -> None:
+        self.count += len(letters)
+        if self._progress is not None and letters:
+            self._progress(letters)

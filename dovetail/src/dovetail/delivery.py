@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dovetail.envelope import received
+
 
 class Delivery:
     """A message in the hands of one member of a group. Transports add what they know it by."""
@@ -33,6 +35,11 @@ class Delivery:
     def key(self) -> str:
         """What stays the same when the message is delivered again; transports override it."""
         raise NotImplementedError
+
+    @property
+    def message_id(self) -> str:
+        """The id under which it was published, for logs; the key where its bytes carry none."""
+        return received(self.subject, self.body, self.headers).id or self.key
 
 
 @dataclass(slots=True)  # not frozen: that makes it three times as slow to make

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from dovetail.errors import DecodeError
+from dovetail.errors import ConfigurationError, DecodeError
 
 Data = TypeVar("Data")
 SPEC_VERSION = "1.0"
@@ -29,7 +29,8 @@ _MILLISECONDS = re.compile("-?[0-9]{1,13}")
 class Envelope(msgspec.Struct, Generic[Data], omit_defaults=True, kw_only=True):
     """A CloudEvent (CloudEvents 1.0, JSON event format) with the W3C `traceparent` extension.
 
-    `failure` is an extension of ours: what the handler of a request said when it raised.
+    `failure` is an extension of ours, for answers: what the handler of a request said when it raised. Events
+    of others may have one of that name, which means nothing to us.
     """
 
     specversion: str
@@ -39,7 +40,7 @@ class Envelope(msgspec.Struct, Generic[Data], omit_defaults=True, kw_only=True):
     time: datetime | None = None
     datacontenttype: str | None = None
     traceparent: str | None = None
-    failure: str | None = None
+    failure: Any = None
     data: Data | msgspec.UnsetType = msgspec.UNSET
     data_base64: str | None = None
 
@@ -61,7 +62,7 @@ class Received(msgspec.Struct, kw_only=True, frozen=True):
     traceparent: str | None = None
 
 
-_encoder = msgspec.json.Encoder()
+ENCODER = msgspec.json.Encoder()
 _any_data = msgspec.json.Decoder(Envelope[Any])
 
 
@@ -75,7 +76,7 @@ def encode(
     failure: str | None = None,
 ) -> bytes:
     """One message as a structured CloudEvent in JSON, stamped with the present time."""
-    return _encoder.encode(
+    return ENCODER.encode(
         Envelope(
             specversion=SPEC_VERSION,
             id=id,
@@ -89,14 +90,24 @@ def encode(
     )
 
 
-class Codec(Generic[Data]):
-    """Decodes envelopes around one type of data."""
+def decoder(data_type: Any, name: str) -> msgspec.json.Decoder[Any]:
+    """One for this type, called so; ConfigurationError where its fields cannot be read from JSON."""
+    try:
+        return msgspec.json.Decoder(data_type)
+    except (
+        Exception
+    ) as error:  # NameError for a name that an annotation has and nobody else, and so on
+        raise ConfigurationError(f"{name} cannot be read from JSON: {error}") from error
 
-    def __init__(self, data_type: Any) -> None:
-        self._envelope: msgspec.json.Decoder[Envelope[Data]] = msgspec.json.Decoder(
-            Envelope[data_type]
-        )
-        self._data: msgspec.json.Decoder[Data] = msgspec.json.Decoder(data_type)
+
+class Codec(Generic[Data]):
+    """Decodes envelopes around one type of data; `answers` may say why they have none."""
+
+    def __init__(self, data_type: Any, *, answers: bool = True) -> None:
+        self._answers = answers
+        name = getattr(data_type, "__name__", str(data_type))
+        self._envelope: msgspec.json.Decoder[Envelope[Data]] = decoder(Envelope[data_type], name)
+        self._data: msgspec.json.Decoder[Data] = decoder(data_type, name)
 
     def decode(self, body: bytes, headers: Mapping[str, str] | None = None) -> Envelope[Data]:
         """The envelope with its typed data; DecodeError says what is wrong with the bytes."""
@@ -106,10 +117,10 @@ class Codec(Generic[Data]):
             else:
                 envelope = self._envelope.decode(body)
                 if envelope.data_base64 is not None:
-                    envelope.data = self._data.decode(base64.b64decode(envelope.data_base64))
+                    envelope.data = self._data.decode(_from_base64(envelope))
         except Exception as error:  # a __post_init__ raises anything, deep nesting RecursionError
             raise DecodeError(f"not the message expected: {error}") from error
-        if envelope.data is msgspec.UNSET and envelope.failure is None:
+        if envelope.data is msgspec.UNSET and not (self._answers and envelope.failure):
             raise DecodeError("not the message expected: the event has no data")
         if envelope.specversion != SPEC_VERSION:
             raise DecodeError(
@@ -141,10 +152,17 @@ def _open(body: bytes, headers: Mapping[str, str] | None) -> Envelope[Any] | Non
             return Envelope(**attributes, data=_payload(body, attributes.get("datacontenttype")))
         envelope = _any_data.decode(body)
         if envelope.data_base64 is not None:
-            envelope.data = base64.b64decode(envelope.data_base64)
+            envelope.data = _from_base64(envelope)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return None
     return envelope
+
+
+def _from_base64(envelope: Envelope[Any]) -> bytes:
+    if envelope.data is not msgspec.UNSET:
+        raise ValueError("the event has both data and data_base64")
+    assert envelope.data_base64 is not None
+    return base64.b64decode(envelope.data_base64, validate=True)
 
 
 def _payload(body: bytes, content_type: str | None) -> Any:

@@ -12,6 +12,7 @@ DovetailError
 ├── NoAnswer                a request that nobody answered in time
 │   └── NobodyListening     nobody was there to answer
 ├── HandlerFailed           the handler of a request raised; carries its words
+├── EncodeError             a message that nobody could decode; nothing was published
 ├── DecodeError             bytes that are not the message expected
 ├── DeadLetterNotFound      no dead letter has that id
 └── Outcome                 raised by handlers, to say what to do with the message
@@ -21,6 +22,10 @@ DovetailError
 """
 
 from __future__ import annotations
+
+from dovetail.rules import NotAllowed, Seconds, not_allowed, optional, seconds
+
+_AFTER = optional(seconds())
 
 
 class DovetailError(Exception):
@@ -41,7 +46,8 @@ class CommandClaimed(ConfigurationError):
     def __init__(self, subject: str, group: str) -> None:
         super().__init__(
             f"the command {subject!r} is already handled by the group {group!r}; "
-            "a command has one group: use that name, or make it an Event"
+            "a command has one group: use that name, or make it an Event; to hand the command over, "
+            f"`dovetail group rename {group} NEW`, or `dovetail group remove {group}`, which frees it"
         )
         self.subject = subject
         self.group = group
@@ -114,6 +120,10 @@ class HandlerFailed(DovetailError):
     """The handler of a request raised; the text is what it said."""
 
 
+class EncodeError(DovetailError):
+    """This message could not be decoded by those who get it. Nothing was published."""
+
+
 class DecodeError(DovetailError):
     """These bytes are not the message that was expected."""
 
@@ -133,11 +143,33 @@ class Outcome(DovetailError):
 
 
 class Retry(Outcome):
-    """Try again; `after` seconds from now, or by the group's backoff. Counts as an attempt."""
+    """Try again; `after` seconds (or a timedelta) from now, or by the group's backoff. Counts as an attempt.
 
-    def __init__(self, message: str = "", *, after: float | None = None) -> None:
+    One that is made wrong raises ConfigurationError where it is made: the handler has failed then.
+    """
+
+    _after: float | None = None
+
+    def __init__(self, message: str | Exception = "", *, after: Seconds | None = None) -> None:
+        if not isinstance(message, (str, Exception)):
+            raise ConfigurationError(
+                f"Retry({message!r}): the first argument is the reason, a text; "
+                "write Retry('why', after=seconds) to choose the pause"
+            )
         super().__init__(message)
         self.after = after
+
+    @property
+    def after(self) -> float | None:
+        """Seconds; None for the group's backoff."""
+        return self._after
+
+    @after.setter
+    def after(self, after: Seconds | None) -> None:
+        try:
+            self._after = _AFTER(after)
+        except NotAllowed as allowed:
+            raise ConfigurationError(not_allowed("Retry", "after", after, allowed)) from None
 
 
 class Reject(Outcome):

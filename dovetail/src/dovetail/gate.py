@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
+from dovetail.outcome import describe
 from dovetail.retry import Backoff
 
 log = logging.getLogger("dovetail.worker")
 
 _PAUSES = Backoff(first=0.1, most=5.0, tries=1, jitter=0.3)
+
+
+#: A pause that goes on is told of again after this time.
+SAY_AGAIN_SECONDS = 30.0
 
 
 class Stopping(Exception):
@@ -20,11 +26,21 @@ class Stopping(Exception):
 class Gate:
     """One for each group of a worker. Every failure makes the next pause longer, until something works."""
 
-    def __init__(self, name: str, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        stopping: asyncio.Event,
+        backlog: Callable[[], Awaitable[int | None]] | None = None,
+    ) -> None:
         self._name = name
         self._stopping = stopping
+        #: Gives how many messages the group has yet to handle, where that is known.
+        self._backlog = backlog
         self._failures = 0
         self._since = 0.0
+        self._said = 0.0
+        #: Whether a message of the group was handled since the worker started.
+        self.has_handled = False
         #: Where it is in the future, nobody passes.
         self._closed_until = 0.0
 
@@ -32,12 +48,26 @@ class Gate:
         """Wait for the next try; raises Stopping where the worker is to stop."""
         now = time.monotonic()
         if now >= self._closed_until:
-            if self._failures == 0:
-                self._since = now
-                log.warning("%s pauses, no attempt is used up: %s", self._name, error)
             self._failures += 1
             self._closed_until = now + _PAUSES.pause(self._failures)
+            await self._say(error, now)
         await self.passed()
+
+    async def _say(self, error: Exception, now: float) -> None:
+        """That the group pauses, and again from time to time, with the reason of now."""
+        if self._failures == 1:
+            self._since = self._said = now
+            log.warning("%s pauses, no attempt is used up: %s", self._name, describe(error))
+        elif now - self._said >= SAY_AGAIN_SECONDS:
+            self._said = now
+            waiting = await self._backlog() if self._backlog else None
+            log.warning(
+                "%s still pauses, for %.0f s now%s: %s",
+                self._name,
+                now - self._since,
+                "" if waiting is None else f", {waiting} messages wait",
+                describe(error),
+            )
 
     async def passed(self) -> None:
         """Wait until the gate is open."""

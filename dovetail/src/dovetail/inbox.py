@@ -1,19 +1,25 @@
 """Effects that happen once: a handled message's id, recorded in the handler's own transaction.
 
-Needs SQLAlchemy: `pip install dovetail[sqlalchemy]`.
+Needs SQLAlchemy: the extra `sqlalchemy` of dovetail-messaging.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
-from sqlalchemy import Column, DateTime, MetaData, String, Table, delete
-
+from dovetail.arguments import check
+from dovetail.context import Context
 from dovetail.errors import ConfigurationError, Unsupported
-from dovetail.group import Context
+from dovetail.extras import missing_for
+from dovetail.rules import NotAllowed, an_object, shown, text
+
+try:
+    from sqlalchemy import Column, DateTime, MetaData, String, Table, delete
+except ModuleNotFoundError as error:
+    raise missing_for("dovetail.inbox", "sqlalchemy[asyncio]", "sqlalchemy", error) from error
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,6 +44,8 @@ class Inbox:
     """
 
     def __init__(self, metadata: MetaData, table: str = "dovetail_inbox") -> None:
+        check("Inbox", "metadata", metadata, an_object(MetaData, "a MetaData of SQLAlchemy's"))
+        check("Inbox", "table", table, text)
         self.table = Table(
             table,
             metadata,
@@ -68,7 +76,8 @@ class Inbox:
         """
         if isinstance(contexts, Context):
             return (await self.first_time(connection, [contexts]))[0]
-        self._check(connection)
+        _check_connection(connection)
+        _check_contexts(contexts)
         # In one order everywhere: two transactions that share ids must not wait for each other.
         keys = sorted({(context.group, context.key) for context in contexts})
         new = await self._record(connection, keys) if keys else set()
@@ -79,14 +88,14 @@ class Inbox:
             new.discard(key)
         return answers
 
-    async def forget(self, connection: AsyncConnection, before: datetime) -> int:
-        """Remove what was recorded before this moment; returns how much that was.
+    async def forget(self, connection: AsyncConnection, before: datetime | timedelta) -> int:
+        """Remove what was recorded before this moment, or longer ago than a timedelta; returns how much.
 
         Keep what may come again: as long as messages stay in the queue, dead letters included.
         """
-        if before.tzinfo is None:
-            raise ConfigurationError("`before` needs an offset, as in datetime.now(UTC)")
-        old = self.table.c.handled_at < before.astimezone(UTC)
+        _check_kind(connection, "dialect", "sync_connection")
+        moment: datetime = check("Inbox.forget", "before", before, _moment)
+        old = self.table.c.handled_at < moment
         result = await connection.execute(delete(self.table).where(old))
         return result.rowcount
 
@@ -103,14 +112,44 @@ class Inbox:
         rows = [{"group_name": name, "message_id": key, "handled_at": now} for name, key in keys]
         return {(name, key) for name, key in await connection.execute(statement, rows)}
 
-    def _check(self, connection: AsyncConnection) -> None:
-        if connection.dialect.name not in _DIALECTS:
-            raise Unsupported(
-                f"the inbox works on SQLite and PostgreSQL, not on {connection.dialect.name}"
+
+def _check_kind(connection: Any, *names: str) -> None:
+    """Not by its class: to import that takes 8 MB, which not everybody with an engine wants."""
+    if all(hasattr(connection, name) for name in names):
+        return
+    kind = type(connection).__name__
+    instead = "`async with engine.begin() as connection` gives it"
+    if "session" in kind.lower():
+        instead = "`await session.connection()` gives that of a session, in its transaction"
+    raise ConfigurationError(f"the inbox takes an AsyncConnection, not {kind}: {instead}")
+
+
+def _check_connection(connection: AsyncConnection) -> None:
+    _check_kind(connection, "dialect")
+    if connection.dialect.name not in _DIALECTS:
+        raise Unsupported(
+            f"the inbox works on SQLite and PostgreSQL, not on {connection.dialect.name}"
+        )
+    _check_kind(connection, "sync_connection")
+    if connection.sync_connection is not None:
+        options = connection.sync_connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            raise ConfigurationError(
+                "the inbox needs a transaction; this connection is set to AUTOCOMMIT"
             )
-        if connection.sync_connection is not None:
-            options = connection.sync_connection.get_execution_options()
-            if options.get("isolation_level") == "AUTOCOMMIT":
-                raise ConfigurationError(
-                    "the inbox needs a transaction; this connection is set to AUTOCOMMIT"
-                )
+
+
+def _check_contexts(contexts: Any) -> None:
+    if not isinstance(contexts, Sequence) or not all(isinstance(one, Context) for one in contexts):
+        raise ConfigurationError(
+            f"the inbox takes the Context that a handler is given, or a list of them, not {shown(contexts)}; "
+            "a handler gets it by a second parameter, `context: Context`"
+        )
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, timedelta) and value >= timedelta(0):
+        return datetime.now(UTC) - value
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    raise NotAllowed("a datetime with an offset, as in datetime.now(UTC), or a timedelta from 0 on")

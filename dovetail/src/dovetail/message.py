@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 
 from dovetail.errors import ConfigurationError
+from dovetail.rules import shown
 from dovetail.subjects import check_subject
 
 Answer = TypeVar("Answer")
@@ -32,6 +42,8 @@ class MessageType(msgspec.StructMeta):
         return cls
 
 
+# As msgspec has it, but frozen: what inherits from a frozen struct is, and need not say so.
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Message(msgspec.Struct, frozen=True, metaclass=MessageType):
     """What travels. Use Event, Command or Request."""
 
@@ -65,10 +77,50 @@ def subject_of(message: type[Message] | Message) -> str:
     """The subject of a message or of its class; ConfigurationError where the class has none."""
     if subject := message.__subject__:
         return subject
-    name = message.__name__ if isinstance(message, type) else type(message).__name__
+    kind = message if isinstance(message, type) else type(message)
+    base = next((one for one in (Command, Request) if issubclass(kind, one)), Event)
+    name, example = kind.__name__, "Shipped" if kind is base else kind.__name__
     raise ConfigurationError(
-        f"{name} has no subject: write `class {name}(Event, subject='events.…')`"
+        f"{name} has no subject: write "
+        f"`class {example}({base.__name__}, subject='{base.__name__.lower()}s.…')`"
     )
+
+
+def message_class(given: Any, call: str) -> type[Message]:
+    """The class itself, where it is one of messages; ConfigurationError says what to write instead."""
+    if _is_class(given):
+        found: type[Message] = given
+        return found
+    if isinstance(given, Message):
+        raise ConfigurationError(f"{call} takes the class, {type(given).__name__}, not a message")
+    inside = [_name(one) for one in get_args(given) or _listed(given) if _is_class(one)]
+    if len(inside) > 1:
+        each = " and ".join(f"@group.on({name})" for name in inside)
+        raise ConfigurationError(
+            f"{call} takes one class of messages, not {_name(given)}; {each} may stand above one function"
+        )
+    if inside:
+        batch = f"; a handler of many at once is @group.on({inside[0]}, batch=100)"
+        raise ConfigurationError(
+            f"{call} takes a class of messages, not {_name(given)}: write {inside[0]}"
+            + (batch if get_origin(given) is list else "")
+        )
+    raise ConfigurationError(
+        f"{call} takes a class of messages or a subject, not {_name(given)}: a class of events is "
+        "`class Shipped(Event, subject='events.shipped')`"
+    )
+
+
+def _is_class(given: Any) -> bool:
+    return isinstance(given, type) and get_origin(given) is None and issubclass(given, Message)
+
+
+def _listed(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, (list, tuple, set)) else ()
+
+
+def _name(given: Any) -> str:
+    return given.__name__ if isinstance(given, type) and not get_args(given) else shown(given)
 
 
 def answer_type(request: type[Request[Any]]) -> Any:

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Needs prometheus-client: `pip install dovetail[metrics]`.
+"""Metrics for Prometheus. Needs prometheus-client: the extra `metrics` of dovetail-messaging.
 
     registry = CollectorRegistry()
     async with connect(url) as queue:
@@ -14,23 +14,30 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client.core import (
-    CollectorRegistry,
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
-
+from dovetail.arguments import check
 from dovetail.errors import ConfigurationError
+from dovetail.extras import missing_for
 from dovetail.observing import LONG_SECONDS, Observer, Settled
 from dovetail.queue import MessageQueue
+from dovetail.rules import an_object, each, seconds
 from dovetail.status_reading import Reading, StatusReading
+
+try:
+    from prometheus_client.core import (
+        CollectorRegistry,
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+        Metric,
+    )
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as error:
+    raise missing_for("dovetail.metrics", "prometheus-client", "metrics", error) from error
 
 #: Upper bounds of the histogram's buckets, in seconds.
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+_BUCKETS = each(seconds(above=0), "a list of numbers of seconds")
 _LABELS = ("group", "subject")
 #: What is counted for each group and subject, by the name in Settled.
 _COUNTERS = {
@@ -70,9 +77,11 @@ class Metrics(Observer, Collector):
         registry: CollectorRegistry,
         buckets: Sequence[float] = BUCKETS,
     ) -> None:
+        check("Metrics", "queue", queue, an_object(MessageQueue, "a queue, as connect(…) gives it"))
+        check("Metrics", "registry", registry, an_object(CollectorRegistry, "a CollectorRegistry"))
         self._queue = queue
         self._status = StatusReading(queue)
-        self._bounds = tuple(sorted(buckets))
+        self._bounds = tuple(sorted(check("Metrics", "buckets", buckets, _BUCKETS)))
         if not buckets or self._bounds[0] < LONG_SECONDS:
             raise ConfigurationError(f"the histogram's buckets begin at {LONG_SECONDS} s or above")
         self._numbers: dict[tuple[str, str], _Numbers] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import Any
 
 from dovetail.delivery import Delivery, Outgoing
@@ -14,7 +14,7 @@ from dovetail.errors import DecodeError
 from dovetail.gate import Gate
 from dovetail.group import Group, Handler
 from dovetail.observing import LONG_SECONDS
-from dovetail.outcome import Stamp, WorkerLost, failure_of
+from dovetail.outcome import Stamp, WorkerLost
 from dovetail.portion import SETTLE_SECONDS, Handled
 from dovetail.queue import MessageQueue
 from dovetail.runner import InHand, Runner
@@ -61,6 +61,7 @@ class ObservedRunner(Runner):
             await super()._handle_each(waiting, handled)
             return
         clock, gate, decode, tally = time.monotonic, self._gate, self._decode, self._tally
+        context, cancelling = copy_context(), self._calls.cancelling
         settled = since = started = clock()
         calls = 0
         while waiting and not gate.stopping:
@@ -69,14 +70,12 @@ class ObservedRunner(Runner):
                 envelope = decode(delivery)
                 result = await call(envelope.data)
                 outgoing = [] if result is None else self._caused(result, delivery, envelope)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001 - handlers raise anything
                 tally.took_together(calls, started - since)
                 if not isinstance(error, (DecodeError, WorkerLost)):
                     tally.took(clock() - started)
-                await self._failed(delivery, failure_of(error), handled)
-                calls, since = 0, clock()
-                started = since
-                continue
+                await self._failed(delivery, error, handled)
+                return
             ended = clock()
             if ended - started > LONG_SECONDS:
                 tally.took_together(calls, started - since)
@@ -88,10 +87,13 @@ class ObservedRunner(Runner):
             handled.append((delivery, outgoing))
             if ended - settled > SETTLE_SECONDS:
                 tally.took_together(calls, ended - since)
-                await self._settle(handled)
+                await self._took_long(ended - settled, waiting, handled)
                 calls, settled = 0, clock()
                 since = started = settled
+            if cancelling() or copy_context() != context:
+                break
         tally.took_together(calls, started - since)
+        await self._calls.go_on()
 
     async def _call(self, in_hand: list[InHand]) -> Any:
         started = time.monotonic()

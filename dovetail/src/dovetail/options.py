@@ -1,35 +1,73 @@
-"""How a queue is used. Times are in seconds."""
+"""How a queue is used."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypedDict
 
-from dovetail.errors import ConfigurationError
+from dovetail.arguments import check_all
 from dovetail.observing import Tracer
+from dovetail.rules import Rule, Seconds, an_object, duration, optional, seconds, text, whole
+
+
+class ConnectArguments(TypedDict, total=False):
+    """The keyword arguments of `connect`. Times are seconds or a timedelta."""
+
+    #: The CloudEvents `source` of what is published: who says so.
+    source: str
+    #: How long `publish` and `send` wait for the queue's confirmation before they raise.
+    timeout: Seconds
+    #: How long `connect` keeps trying at first; None for as long as it takes.
+    patience: Seconds | None
+    #: What the address is called where the user sets it; errors and logs name it.
+    setting: str
+    #: How long events stay after every group has handled them, for groups yet to come; None for ever, also
+    #: where the store gets full.
+    keep: timedelta | None
+    #: Copies of each message in a cluster.
+    replicas: int
+    #: Room on the store for events, in bytes; None for what the server allows.
+    limit_bytes: int | None
+    #: Follows what is published, as `dovetail.tracing.Tracing` does.
+    tracer: Tracer | None
 
 
 @dataclass(frozen=True)
 class QueueOptions:
-    """The keyword arguments of `connect`."""
+    """ConnectArguments, checked, with every time in seconds, and what holds where nothing is said."""
 
-    #: The CloudEvents `source` of what is published: who says so.
     source: str = "dovetail"
-    #: How long `publish` and `send` wait for the queue's confirmation before they raise.
     timeout: float = 5.0
-    #: How long `connect` keeps trying at first; None for as long as it takes.
     patience: float | None = 5.0
-    #: What the address is called where the user sets it; errors and logs name it.
     setting: str = "the queue's address"
-    #: How long events stay after every group has handled them, for groups yet to come.
-    keep: timedelta = timedelta(days=7)
-    #: Copies of each message in a cluster.
+    keep: timedelta | None = timedelta(days=7)
     replicas: int = 1
-    #: Room on the store for events, in bytes; None for what the server allows.
     limit_bytes: int | None = None
-    #: Follows what is published, as `dovetail.tracing.Tracing` does.
     tracer: Tracer | None = None
 
-    def __post_init__(self) -> None:
-        if self.timeout <= 0 or (self.patience is not None and self.patience < 0):
-            raise ConfigurationError("timeout must be above 0, and patience 0 or more (or None)")
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> QueueOptions:
+        """Those given; ConfigurationError says what is wrong with which."""
+        return cls(**check_all("connect", _RULES, given))
+
+
+_RULES: dict[str, Rule] = {
+    "source": text,
+    "timeout": seconds(above=0),
+    "patience": optional(seconds()),
+    "setting": text,
+    "keep": optional(duration),
+    "replicas": whole(1),
+    "limit_bytes": optional(whole(1)),
+    "tracer": optional(an_object(Tracer, "an object of a class made from Tracer")),
+}
+
+
+def in_address(parameters: Iterable[str]) -> str:
+    """What an error adds where one of an address's parameters is an argument of `connect`; else nothing."""
+    for name in parameters:
+        if name in _RULES:
+            return f"; {name} is an argument of connect: connect(url, {name}=…)"
+    return ""

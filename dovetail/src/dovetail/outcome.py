@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import math
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from dovetail.delivery import Delivery, Outgoing
-from dovetail.envelope import Envelope, encode, received
-from dovetail.errors import DecodeError, DovetailError, Reject, Retry
+from dovetail.encoding import encoding_of
+from dovetail.envelope import Envelope, received
+from dovetail.errors import DecodeError, DovetailError, EncodeError, Reject, Retry
 from dovetail.group import Group, Handler
 from dovetail.identifiers import derived_id
 from dovetail.letters import DeadLetter
-from dovetail.message import Command, Event, subject_of
+from dovetail.message import Command, Event
+from dovetail.rules import shown
 from dovetail.transport import Subscription
 
 log = logging.getLogger("dovetail.worker")
@@ -23,8 +29,18 @@ log = logging.getLogger("dovetail.worker")
 #: Deliveries of one message that may end without a word, because worker or queue was killed, before
 #: the message itself is suspected.
 LOST_LIMIT = 20
-#: Characters kept of a traceback: its end says most.
-TRACEBACK_LENGTH = 16_000
+#: And how long they must have taken together: each takes a lease's time.
+LOST_SECONDS = 300.0
+#: Bytes as JSON that are kept of a traceback, whose end says most; headers of NATS have 64 KiB at most.
+TRACEBACK_BYTES = 16_000
+#: Characters kept of what an error says, of which the beginning says most, and of an id.
+REASON_LENGTH = 4000
+ID_LENGTH = 1000
+
+
+def lost_limit(lease: float) -> int:
+    """How many deliveries of a message may be lost with this lease, in seconds, before it is suspected."""
+    return max(LOST_LIMIT, math.ceil(LOST_SECONDS / lease))
 
 
 #: Gives a message's trace context, by its kind, subject and id.
@@ -57,17 +73,27 @@ def caused(
     outgoing = []
     for index, message in enumerate(result if isinstance(result, (list, tuple)) else (result,)):
         if not isinstance(message, (Event, Command)):
+            close_unawaited(message)
             raise TypeError(
-                f"{handler.function.__qualname__} returned {type(message).__name__}; "
+                f"{handler.name} returned {shown(message)}; "
                 "a handler returns Events, Commands or None"
             )
+        encoding = encoding_of(message, handler.name, ("event", "command"))
         message_id = derived_id(cause, f"{group}/{handler.subject}", index)
-        subject = subject_of(message)
-        kind = "event" if isinstance(message, Event) else "command"
+        kind, subject = encoding.kind, encoding.subject
         trace = envelope.traceparent if stamp is None else stamp(kind, subject, message_id)
-        body = encode(message, id=message_id, source=source, type=subject, traceparent=trace)
+        try:
+            body = encoding.encode(message, message_id, source, trace)
+        except EncodeError as error:
+            raise EncodeError(f"{handler.name} returned what nobody could read: {error}") from error
         outgoing.append(Outgoing(kind, subject, body, message_id))  # type: ignore[arg-type]
     return outgoing
+
+
+def close_unawaited(result: object) -> None:
+    """Or Python says that nobody awaited it, without saying whose it is."""
+    if inspect.iscoroutine(result):
+        result.close()
 
 
 class Failures:
@@ -95,20 +121,21 @@ class Failures:
             log.warning(
                 "%s: message %s on %s failed (attempt %d of %d), again in %.1f s: %s",
                 self._group.name,
-                received(delivery.subject, delivery.body, delivery.headers).id or delivery.key,
+                _shortened(delivery.message_id, ID_LENGTH),
                 delivery.subject,
                 delivery.attempt,
                 options.retry.tries,
                 pause,
                 describe(error),
+                exc_info=_trace_of(error),
             )
             await self._subscription.retry(delivery, pause)
         except DovetailError as trouble:
             log.warning(
                 "%s: message %s comes again when its lease ends: %s",
                 self._group.name,
-                delivery.key,
-                trouble,
+                delivery.message_id,
+                describe(trouble),
             )
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
@@ -116,19 +143,20 @@ class Failures:
         log.error(
             "%s: message %s on %s goes to the dead letters after attempt %d: %s",
             self._group.name,
-            message.id or delivery.key,
+            _shortened(delivery.message_id, ID_LENGTH),
             delivery.subject,
             delivery.attempt,
             describe(error),
+            exc_info=_trace_of(error),
         )
         letter = DeadLetter(
             group=self._group.name,
             subject=delivery.subject,
             claimed=self._handler.subject,
             kind=self._handler.kind,
-            message_id=message.id or "",
+            message_id=_shortened(message.id or "", ID_LENGTH),
             reason=describe(error),
-            traceback=_encodable("".join(traceback.format_exception(error)))[-TRACEBACK_LENGTH:],
+            traceback=_end(_encodable("".join(traceback.format_exception(error))), TRACEBACK_BYTES),
             attempts=delivery.attempt,
             published_at=message.time,
             died_at=datetime.now(UTC),
@@ -149,9 +177,22 @@ def failure_of(error: BaseException) -> Exception:
         raise asyncio.CancelledError from error
     if isinstance(error, Exception):
         return error
-    failure = RuntimeError("the handler waited for something that was cancelled")
+    if isinstance(error, asyncio.CancelledError):
+        failure = RuntimeError("the handler waited for something that was cancelled")
+    else:
+        failure = RuntimeError(
+            f"the handler raised {describe(error)}; that is for ending a program"
+        )
     failure.__cause__ = error
     return failure
+
+
+def _trace_of(error: Exception) -> Exception | None:
+    """What a log shows the traceback of: what the handler did not foresee, where a text file can hold it."""
+    if isinstance(error, (Retry, DecodeError, WorkerLost)):
+        return None
+    text = "".join(traceback.format_exception(error))
+    return error if _encodable(text) == text else None
 
 
 def describe(error: BaseException) -> str:
@@ -160,7 +201,20 @@ def describe(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001 - an error of somebody else's, with a __str__ that fails
         text = "(its text cannot be read)"
-    return _encodable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _shortened(_encodable(said), REASON_LENGTH)
+
+
+def _shortened(text: str, length: int) -> str:
+    """No longer than that: a dead letter carries it beside a message as large as the queue takes."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _end(text: str, most: int) -> str:
+    """The end of it, as long as it has no more bytes in JSON."""
+    while (size := len(msgspec.json.encode(text))) > most:
+        text = text[-(len(text) * most // size) :]
+    return text
 
 
 def _encodable(text: str) -> str:

@@ -25,8 +25,8 @@ class Window:
         self._most = most
         self._counted_from = 0.0
 
-    def nothing_left(self, now: float) -> None:
-        """The handlers have nothing to do: hold more from now on, if they were that fast."""
+    def too_little(self, now: float) -> None:
+        """The handlers could take more than there is: hold more from now on, if they were that fast."""
         fast = now - self._counted_from < WINDOW_SECONDS
         if fast and self.came < self.size:
             return

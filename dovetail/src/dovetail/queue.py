@@ -2,43 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar, cast, overload
 
+from dovetail import managing
+from dovetail.arguments import check
 from dovetail.dead_letters import DeadLetters
-from dovetail.delivery import Outgoing
-from dovetail.envelope import Codec, Received, encode
+from dovetail.delivery import Claim, Outgoing
+from dovetail.encoding import Kind, encoding_of
+from dovetail.envelope import Codec, Received
 from dovetail.errors import (
     ConfigurationError,
     DecodeError,
     DovetailError,
+    EncodeError,
     HandlerFailed,
     NoAnswer,
+    QueueUnavailable,
 )
 from dovetail.gather import Gathered, collect
 from dovetail.identifiers import new_id
-from dovetail.message import Command, Event, Request, answer_type, subject_of
+from dovetail.listening import typed
+from dovetail.members import GroupInfo
+from dovetail.message import (
+    Command,
+    Event,
+    Message,
+    Request,
+    answer_type,
+    message_class,
+    subject_of,
+)
+from dovetail.named import NamedGroups
 from dovetail.options import QueueOptions
+from dovetail.rules import (
+    NotAllowed,
+    Seconds,
+    an_object,
+    message_id,
+    optional,
+    seconds,
+    shown,
+    text,
+    whole,
+    yes_or_no,
+)
 from dovetail.status import QueueStatus
-from dovetail.subjects import check_pattern, check_subject
-from dovetail.transport import Transport
+from dovetail.subjects import check_name, check_pattern, check_subject
+from dovetail.transport import Subscription, Transport
 
 Answer = TypeVar("Answer")
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+_ABOVE_ZERO = seconds(above=0)
+#: A verb, and what it takes.
+Verb = tuple[str, tuple[Kind, ...]]
+_PUBLISH: Verb = ("publish", ("event",))
+PUBLISH_MANY: Verb = ("publish_many", ("event",))
+_SEND: Verb = ("send", ("command",))
+
+_CLOSED = "the queue was closed when its `async with` ended: make another one with `connect`"
 
 
 class MessageQueue:
-    """A connection to a queue. Its methods may be called from many tasks of one event loop at once."""
+    """A connection to a queue. Its methods may be called from many tasks of one event loop at once.
+
+    It is entered once, `async with connect(…) as queue`; again, it raises ConfigurationError. Used before or
+    after that, it raises QueueUnavailable.
+    """
 
     def __init__(self, transport: Transport, options: QueueOptions) -> None:
-        self.transport = transport
         self.options = options
-        self.dead_letters = DeadLetters(transport)
+        self._transport = transport
         self._codecs: dict[type, Codec[Any]] = {}
+        #: Why it cannot be used now; empty while it is open.
+        self._not_open = (
+            "the queue is not open yet: use it inside `async with connect(…) as queue:`"
+        )
+        self._entered = False
 
     async def __aenter__(self) -> Self:
-        await self.transport.open()
+        if self._entered:
+            raise ConfigurationError(
+                self._not_open
+                or "the queue is open already: enter it once, and pass it to who needs it"
+            )
+        self._entered = True
+        try:
+            await self._transport.open()
+        except BaseException:
+            self._not_open = _CLOSED
+            raise
+        self._not_open = ""
         return self
 
     async def __aexit__(
@@ -47,12 +104,34 @@ class MessageQueue:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.transport.close()
+        self._not_open = _CLOSED
+        await self._transport.close()
+
+    @property
+    def transport(self) -> Transport:
+        """The adapter to the queue's technology. Raises QueueUnavailable where the queue is not open."""
+        if self._not_open:
+            raise QueueUnavailable(self._not_open)
+        return self._transport
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was entered and is not closed; the connection may be lost nevertheless."""
+        return not self._not_open
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What groups have given up."""
+        return DeadLetters(cast(Transport, self._named))
+
+    @property
+    def _named(self) -> NamedGroups:
+        return NamedGroups(self.transport)
 
     @property
     def connected(self) -> bool:
         """Whether the connection stands at this moment."""
-        return self.transport.connected
+        return not self._not_open and self._transport.connected
 
     async def publish(
         self,
@@ -68,17 +147,14 @@ class MessageQueue:
         it is harmless to publish again under the same id, which the error carries. `traceparent` is the
         W3C trace context that goes with it.
         """
-        message_id = id or new_id()
-        subject = subject_of(event)
-        source = self.options.source
-        body = encode(event, id=message_id, source=source, type=subject, traceparent=traceparent)
-        if durable:
-            await self.transport.publish(
-                (Outgoing("event", subject, body, message_id),), self.options.timeout
-            )
+        outgoing = self._outgoing(
+            _PUBLISH, event, new_id() if id is None else id_of(id), traceparent
+        )
+        if durable is True or check("publish", "durable", durable, yes_or_no):
+            await self.transport.publish((outgoing,), self.options.timeout)
         else:
-            await self.transport.broadcast(subject, body)
-        return message_id
+            await self.transport.broadcast(outgoing.subject, outgoing.body)
+        return outgoing.id
 
     async def publish_many(
         self, events: Sequence[Event], *, ids: Sequence[str] | None = None
@@ -88,7 +164,7 @@ class MessageQueue:
         After QueueUnavailable or QueueFull it may have some of them. Where that matters give them `ids`,
         one for each: then it is harmless to publish all of them again.
         """
-        outgoing = [self._outgoing("event", *one) for one in with_ids(events, ids)]
+        outgoing = self._all_outgoing(events, ids)
         await self.transport.publish(outgoing, self.options.timeout)
         return [one.id for one in outgoing]
 
@@ -97,8 +173,9 @@ class MessageQueue:
     ) -> None:
         """Publish bytes as they are: for tools, and for what is encoded elsewhere."""
         check_subject(subject)
-        if durable:
-            outgoing = Outgoing("event", subject, body, id or new_id())
+        check("publish_raw", "body", body, an_object(bytes, "bytes"))
+        if check("publish_raw", "durable", durable, yes_or_no):
+            outgoing = Outgoing("event", subject, body, id_of(id))
             await self.transport.publish((outgoing,), self.options.timeout)
         else:
             await self.transport.broadcast(subject, body)
@@ -110,44 +187,62 @@ class MessageQueue:
 
         Raises NoGroup if no group has ever claimed it.
         """
-        outgoing = self._outgoing("command", command, id or new_id(), traceparent)
+        outgoing = self._outgoing(_SEND, command, id_of(id), traceparent)
         await self.transport.publish((outgoing,), self.options.timeout)
         return outgoing.id
 
-    async def request(self, request: Request[Answer], *, timeout: float = 1.0) -> Answer:
+    async def request(self, request: Request[Answer], *, timeout: Seconds = 1.0) -> Answer:
         """Ask, and return the first answer.
 
         Raises NobodyListening, NoAnswer after `timeout` seconds, HandlerFailed where the handler raised,
         DecodeError where the answer is not of the type that the request names.
         """
-        async with aclosing(self._ask(request, timeout)) as answers:
+        limit = check("request", "timeout", timeout, _ABOVE_ZERO)
+        async with aclosing(self._ask("request", request, limit)) as answers:
             async for answer, failure in answers:
                 if failure is not None:
                     raise failure
                 return answer
-        raise NoAnswer(f"no answer to {subject_of(request)!r} within {timeout:g} s")
+        raise NoAnswer(f"no answer to {subject_of(request)!r} within {limit:g} s")
 
     async def gather(
         self,
         request: Request[Answer],
         *,
-        timeout: float = 0.5,
-        stall: float | None = None,
+        timeout: Seconds = 0.5,
+        stall: Seconds | None = None,
         most: int | None = None,
     ) -> Gathered[Answer]:
         """Ask everyone, and return every answer that comes within `timeout` seconds.
 
         Stops earlier after `most` answers, or when none came for `stall` seconds after the last.
         """
-        return await collect(self._ask(request, timeout), stall, most)
+        limit = check("gather", "timeout", timeout, _ABOVE_ZERO)
+        pause = check("gather", "stall", stall, optional(_ABOVE_ZERO))
+        check("gather", "most", most, optional(whole(1)))
+        return await collect(self._ask("gather", request, limit), pause, most)
 
-    async def listen(self, what: str | type[Event]) -> AsyncGenerator[Received]:
+    @overload
+    def listen(self, what: str) -> AsyncGenerator[Received]: ...
+
+    @overload
+    def listen(self, what: type[AnyEvent]) -> AsyncGenerator[AnyEvent]: ...
+
+    def listen(
+        self, what: str | type[AnyEvent]
+    ) -> AsyncGenerator[Received] | AsyncGenerator[AnyEvent]:
         """Live events from now on, to every listener, at most once: `async for event in queue.listen(…)`.
 
-        `what` is a class of events, a subject, or a pattern. A listener that falls far behind loses
-        the oldest. Goes on after the connection was lost; what came between is missed.
+        With a class of events it gives those; what is none of them is logged and left out. With a subject
+        or a pattern it gives whatever comes, as Received. A listener that falls far behind loses the oldest.
+        Goes on after the connection was lost; what came between is missed.
         """
-        pattern = check_pattern(what) if isinstance(what, str) else subject_of(what)
+        if isinstance(what, str):
+            return self._listen(check_pattern(what))
+        kind: type[AnyEvent] = message_class(what, "listen")  # type: ignore[assignment]
+        return typed(self._listen(subject_of(kind)), kind)
+
+    async def _listen(self, pattern: str) -> AsyncGenerator[Received]:
         async with self.transport.listen(pattern) as events:
             async for event in events:
                 yield event
@@ -159,42 +254,76 @@ class MessageQueue:
 
         Ones handled out of turn may be among them. The group need not exist.
         """
-        subject = what if isinstance(what, str) else subject_of(what)
-        return list(await self.transport.waiting(check_pattern(subject), group, most))
+        subject = what if isinstance(what, str) else subject_of(message_class(what, "waiting"))
+        check("waiting", "most", most, whole(1))
+        check_name(group, "group")
+        return list(await self._named.waiting(check_pattern(subject), group, most))
 
     async def status(self) -> QueueStatus:
         """What is stored, and how far each group has come."""
-        return await self.transport.status()
+        return await self._named.status()
 
-    async def ping(self, timeout: float = 2.0) -> None:
+    async def claim(self, claim: Claim) -> Subscription:
+        """For workers: join a group for one subject, as Transport.claim has it."""
+        return await self._named.claim(claim)
+
+    async def groups(self) -> list[GroupInfo]:
+        """How far each group has come with each of its subjects, and how many members run."""
+        return await self._named.groups()
+
+    async def remove_group(
+        self, name: str, *, subject: str | None = None, force: bool = False
+    ) -> None:
+        """Forget a group, or one subject of it, with its progress and its dead letters, for good.
+
+        What it had yet to handle stays for other groups only; of its commands it is kept for the group that
+        claims them next. ConfigurationError where members run, unless `force` says that they are dead: those
+        that live found the group again, and begin with the history.
+        """
+        await managing.remove(self.transport, name, subject, force=force)
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """Let the group be called `new`: with all it has, and nothing lost or handled twice.
+
+        ConfigurationError where members run, or `new` has a place of its own already.
+        """
+        await managing.rename(self.transport, old, new)
+
+    async def ping(self, timeout: Seconds = 2.0) -> None:
         """Return when the queue answers and would take a message. Cheap, however much is stored.
 
         Raises QueueFull where a publisher would be refused, QueueUnavailable after `timeout` seconds.
         """
-        await self.transport.ping(timeout)
+        await self.transport.ping(check("ping", "timeout", timeout, _ABOVE_ZERO))
 
     def _outgoing(
-        self,
-        kind: Literal["event", "command"],
-        message: Event | Command,
-        id: str,
-        traceparent: str | None = None,
+        self, verb: Verb, message: Event | Command, id: str, traceparent: str | None = None
     ) -> Outgoing:
-        subject, source = subject_of(message), self.options.source
-        body = encode(message, id=id, source=source, type=subject, traceparent=traceparent)
-        return Outgoing(kind, subject, body, id)
+        encoding = encoding_of(message, *verb)
+        if traceparent is not None:
+            check(verb[0], "traceparent", traceparent, text)
+        body = encoding.encode(message, id, self.options.source, traceparent)
+        return Outgoing(encoding.kind, encoding.subject, body, id)  # type: ignore[arg-type]
+
+    def _all_outgoing(self, events: Iterable[Event], ids: Sequence[str] | None) -> list[Outgoing]:
+        outgoing: list[Outgoing] = []
+        try:
+            for one in with_ids(events, ids):
+                outgoing.append(self._outgoing(PUBLISH_MANY, *one))
+        except EncodeError as error:
+            raise EncodeError(f"events[{len(outgoing)}]: {error}") from error
+        return outgoing
 
     async def _ask(
-        self, request: Request[Answer], timeout: float, traceparent: str | None = None
+        self, call: str, request: Request[Answer], timeout: float, traceparent: str | None = None
     ) -> AsyncGenerator[tuple[Answer, DovetailError | None]]:
         """Answers as they come, each with None or with why it is none."""
-        subject = subject_of(request)
-        kind = type(request)
+        encoding = encoding_of(request, call, ("request",))
+        kind, subject = type(request), encoding.subject
         codec = self._codecs.get(kind)
         if codec is None:
             codec = self._codecs[kind] = Codec(answer_type(kind))
-        source = self.options.source
-        body = encode(request, id=new_id(), source=source, type=subject, traceparent=traceparent)
+        body = encoding.encode(request, new_id(), self.options.source, traceparent)
         async with self.transport.request(subject, body, timeout) as answers:
             async for answer in answers:
                 try:
@@ -206,10 +335,24 @@ class MessageQueue:
                 yield envelope.data, None if said is None else HandlerFailed(said)  # type: ignore[misc]
 
 
-def with_ids(events: Sequence[Event], ids: Sequence[str] | None) -> list[tuple[Event, str]]:
+def with_ids(events: Iterable[Event], ids: Sequence[str] | None) -> list[tuple[Event, str]]:
     """Each with its id, or a new one; ConfigurationError where there are not as many."""
+    if isinstance(events, (Message, str, bytes, Mapping)) or not isinstance(events, Iterable):
+        raise ConfigurationError(f"publish_many takes a list of events, not {shown(events)}")
+    events = list(events)
     if ids is None:
         return [(event, new_id()) for event in events]
-    if len(ids) != len(events):
+    if isinstance(ids, str) or len(ids) != len(events):
         raise ConfigurationError(f"{len(ids)} ids for {len(events)} events; give one for each")
-    return list(zip(events, ids, strict=True))
+    return list(zip(events, map(id_of, ids), strict=True))
+
+
+def id_of(given: str | None) -> str:
+    """This id, or a new one; ConfigurationError for one that some queue could not carry."""
+    if given is None:
+        return new_id()
+    try:
+        return message_id(given)
+    except NotAllowed:
+        checked: str = check("publish", "id", given, message_id)
+        return checked

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dovetail.errors import ConfigurationError
+from dovetail.extras import how_to_get, missing
 
 if TYPE_CHECKING:
     from dovetail.options import QueueOptions
@@ -61,10 +62,10 @@ def _ours(scheme: str, options: QueueOptions) -> _FromUrl:
     try:
         from_url: _FromUrl = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
-        extra = module.split(".")[2]
+        package, extra = missing(error), module.split(".")[2]
         raise ConfigurationError(
-            f"{options.setting} begins with {scheme}:, which needs {error.name}: "
-            f"pip install 'dovetail[{extra}]'",
+            f"{options.setting} begins with {scheme}:, which needs {package}: "
+            f"{how_to_get(package, extra)}",
             setting=options.setting,
         ) from error
     return from_url

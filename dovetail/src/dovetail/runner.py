@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Any
 
+from dovetail.calling import Calls
 from dovetail.delivery import Delivery, Outgoing
 from dovetail.envelope import SPEC_VERSION, Codec, Envelope, received
 from dovetail.errors import DovetailError, NotReady, QueueFull, QueueUnavailable
 from dovetail.gate import Gate, Stopping
 from dovetail.group import Context, Group, Handler
 from dovetail.identifiers import unique_key
-from dovetail.outcome import LOST_LIMIT, Failures, Stamp, WorkerLost, caused, failure_of
+from dovetail.outcome import Failures, Stamp, WorkerLost, caused, close_unawaited, lost_limit
 from dovetail.portion import SETTLE_SECONDS, Handled, Portion
 from dovetail.queue import MessageQueue
 from dovetail.transport import Subscription
@@ -46,15 +48,23 @@ class Runner:
         self._subscription = subscription
         self._gate = gate
         self._failures = Failures(group, handler, subscription)
-        self._decode = _decoder(handler)
+        self._decode = _decoder(handler, lost_limit(group.options.lease))
+        self._calls: Calls
+        #: A call that took so long may have held up the renewing of leases until they ended.
+        self._stale_seconds = group.options.lease * 2 / 3
+        #: Messages that the handler has, or is about to have.
+        self.in_hand = 0
 
     async def run(self) -> None:
         """Handle messages until the subscription gives no more."""
+        self._calls = Calls()
         clock = asyncio.get_running_loop().time
         handle = self._handle_batch if self._handler.batch else self._handle_singly
         portion = self._handler.batch or 1
         while deliveries := await self._subscription.fetch(portion):
             started = clock()
+            # Of what is handled one by one, only the first is finished when the worker is told to stop.
+            self.in_hand = len(deliveries) if self._handler.batch else 1
             try:
                 await handle(deliveries)
             except Stopping:
@@ -62,6 +72,7 @@ class Runner:
             except asyncio.CancelledError:
                 await self._subscription.release(deliveries)
                 raise
+            self.in_hand = 0
             if not self._handler.batch:
                 portion = _next_portion(portion, clock() - started)
             # A handler that never waits would keep everything else in this process waiting.
@@ -71,14 +82,17 @@ class Runner:
 
     async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
         async with Portion(deliveries, self._settle, self._subscription.release) as portion:
-            await self._handle_each(portion.waiting, portion.handled)
+            while portion.waiting and not self._gate.stopping:
+                await self._calls.apart(self._handle_each(portion.waiting, portion.handled))
             await self._settle(portion.handled)
         if self._gate.stopping:
             raise Stopping
 
     async def _handle_each(self, waiting: deque[Delivery], handled: list[Handled]) -> None:
+        """In a context of its own; returns before the end where a handler has changed that."""
         clock = asyncio.get_running_loop().time
         gate, decode, call = self._gate, self._decode, self._plain_function()
+        context, cancelling = copy_context(), self._calls.cancelling
         settled = clock()
         while waiting and not gate.stopping:
             delivery = waiting.popleft()
@@ -89,17 +103,36 @@ class Runner:
                 else:
                     result = await call(envelope.data)
                 outgoing = [] if result is None else self._caused(result, delivery, envelope)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-                await self._failed(delivery, failure_of(error), handled)
-                continue
+            except BaseException as error:  # noqa: BLE001 - handlers raise anything
+                await self._failed(delivery, error, handled)
+                return
             handled.append((delivery, outgoing))
-            if clock() - settled > SETTLE_SECONDS:
-                await self._settle(handled)
+            now = clock()
+            if now - settled > SETTLE_SECONDS:
+                await self._took_long(now - settled, waiting, handled)
                 settled = clock()
+            if (
+                cancelling() or copy_context() != context
+            ):  # the same where nothing was set: one comparison
+                await self._calls.go_on()
+                return
 
-    async def _failed(self, delivery: Delivery, error: Exception, handled: list[Handled]) -> None:
+    async def _failed(
+        self, delivery: Delivery, error: BaseException, handled: list[Handled]
+    ) -> None:
+        failure = await self._calls.failure(error)
         await self._settle(handled)
-        await self._recover(delivery, error)
+        await self._recover(delivery, failure)
+
+    async def _took_long(
+        self, seconds: float, waiting: deque[Delivery], handled: list[Handled]
+    ) -> None:
+        """Let nothing wait for what is handled next, nor call for what another member may have by now."""
+        await self._settle(handled)
+        if seconds > self._stale_seconds and waiting:
+            stale = list(waiting)
+            waiting.clear()
+            await self._subscription.release(stale)
 
     def _plain_function(self) -> Callable[..., Any] | None:
         """The handler's function, where nothing has to be done around a call of it."""
@@ -112,12 +145,12 @@ class Runner:
             await self._gate.failed(error)
             try:
                 envelope = self._decode(delivery)
-                outgoing = self._caused(
-                    await self._call([(delivery, envelope)]), delivery, envelope
-                )
-            except (Exception, asyncio.CancelledError) as another:  # noqa: BLE001
-                error = failure_of(another)
+                result = await self._calls.apart(self._call([(delivery, envelope)]))
+                outgoing = self._caused(result, delivery, envelope)
+            except BaseException as another:  # noqa: BLE001 - handlers raise anything
+                error = await self._calls.failure(another)
                 continue
+            await self._calls.go_on()
             self._gate.worked()
             await self._settle([(delivery, outgoing)])
             return
@@ -155,10 +188,11 @@ class Runner:
         waited = False
         while True:
             try:
-                result = await self._call(in_hand)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-                failure = failure_of(error)
+                result = await self._calls.apart(self._call(in_hand))
+            except BaseException as error:  # noqa: BLE001 - handlers raise anything
+                failure = await self._calls.failure(error)
             else:
+                await self._calls.go_on()
                 if waited:
                     self._gate.worked()
                 return result
@@ -172,8 +206,9 @@ class Runner:
         if result is None:
             return [(delivery, []) for delivery, _ in in_hand]
         if not isinstance(result, (list, tuple)) or len(result) != len(in_hand):
+            close_unawaited(result)
             raise TypeError(
-                f"{self._handler.function.__qualname__} must return None, or a list with one entry for "
+                f"{self._handler.name} must return None, or a list with one entry for "
                 f"each of the {len(in_hand)} messages: a message, a list of messages, or None"
             )
         return [
@@ -235,6 +270,20 @@ class Runner:
                 await self._settle_apart(settling, error)
                 return
         self._subscription.ack([delivery for delivery, _ in settling])
+        if settling and (not self._gate.has_handled or log.isEnabledFor(logging.DEBUG)):
+            self._say_handled([delivery for delivery, _ in settling])
+
+    def _say_handled(self, deliveries: Sequence[Delivery]) -> None:
+        name = self._group.name
+        if not self._gate.has_handled:
+            self._gate.has_handled = True
+            first = deliveries[0]
+            log.info(
+                "%s handles; the first was message %s on %s", name, first.message_id, first.subject
+            )
+        if log.isEnabledFor(logging.DEBUG):
+            for one in deliveries:
+                log.debug("%s: message %s on %s is handled", name, one.message_id, one.subject)
 
     async def _publish(self, outgoing: list[Outgoing]) -> None:
         """Return when the queue has all of them, however long it cannot take them."""
@@ -273,23 +322,20 @@ def _next_portion(portion: int, took: float) -> int:
     return min(portion * 2, LARGEST_PORTION)
 
 
-def _decoder(handler: Handler) -> Callable[[Delivery], Envelope[Any]]:
-    """How this handler's messages are opened. Raises DecodeError, or WorkerLost for suspects."""
-    if handler.message_type is None:
-        return _any_message
-    decode = Codec[Any](handler.message_type).decode
+def _decoder(handler: Handler, lost: int) -> Callable[[Delivery], Envelope[Any]]:
+    """How this handler's messages are opened. Raises DecodeError, and WorkerLost after so many deliveries."""
+    typed = handler.message_type
+    decode = Codec[Any](typed, answers=False).decode if typed else None
 
-    def typed(delivery: Delivery) -> Envelope[Any]:
-        if delivery.lost >= LOST_LIMIT:
+    def checked(delivery: Delivery) -> Envelope[Any]:
+        if delivery.lost >= lost:
             raise WorkerLost(delivery.lost)
-        return decode(delivery.body, delivery.headers)
+        return decode(delivery.body, delivery.headers) if decode else _any_message(delivery)
 
-    return typed
+    return checked
 
 
 def _any_message(delivery: Delivery) -> Envelope[Any]:
-    if delivery.lost >= LOST_LIMIT:
-        raise WorkerLost(delivery.lost)
     message = received(delivery.subject, delivery.body, delivery.headers)
     return Envelope(
         specversion=SPEC_VERSION,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dovetail.errors import ConfigurationError
+from dovetail.options import in_address
 
 Host = tuple[str, int]
 
@@ -50,7 +51,9 @@ def parse_server_address(
         )
     if not address.parameters.keys() <= set(parameters):
         taken = ", ".join(parameters) if parameters else "nothing"
-        raise ConfigurationError(f"{setting} takes {taken} after '?'", setting=setting)
+        raise ConfigurationError(
+            f"{setting} takes {taken} after '?'{in_address(address.parameters)}", setting=setting
+        )
     return address
 
 

@@ -20,6 +20,8 @@ class GroupStatus(msgspec.Struct, kw_only=True, frozen=True):
     dead: int = 0
     #: When the oldest message that is not handled yet was published.
     oldest: datetime | None = None
+    #: The names of those fields above that are about right only, as the exact ones would take long to find.
+    estimates: tuple[str, ...] = ()
 
 
 class QueueStatus(msgspec.Struct, kw_only=True, frozen=True):
@@ -35,3 +37,5 @@ class QueueStatus(msgspec.Struct, kw_only=True, frozen=True):
     limit_bytes: int | None
     dead_letters: int
     groups: list[GroupStatus]
+    #: Whether something of a group is about right only; its `estimates` say what.
+    estimated: bool = False

@@ -61,7 +61,7 @@ class StatusReading:
             async with asyncio.timeout(LIMIT_SECONDS):
                 status = await self._queue.status()
         except (DovetailError, TimeoutError) as error:
-            if not self._failed:
+            if not self._failed and self._queue.is_open:
                 why = str(error) or f"no answer within {LIMIT_SECONDS:g} s"
                 log.warning("the queue's status cannot be read for metrics: %s", why)
             self._failed = True

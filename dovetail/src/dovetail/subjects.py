@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from dovetail.errors import ConfigurationError
+from dovetail.rules import shown
 
 _TOKEN = r"[A-Za-z0-9_-]+"
 _SUBJECT = re.compile(rf"{_TOKEN}(\.{_TOKEN})*")
@@ -20,9 +21,9 @@ RESERVED = "dovetail"
 
 def check_subject(subject: str) -> str:
     """The subject itself, or ConfigurationError where it is none."""
-    if not _SUBJECT.fullmatch(subject) or subject.split(".", 1)[0] == RESERVED:
+    if not _is(_SUBJECT, subject) or subject.split(".", 1)[0] == RESERVED:
         raise ConfigurationError(
-            f"{subject!r} is not a subject: use words of letters, digits, - and _ joined by dots, "
+            f"{shown(subject)} is not a subject: use words of letters, digits, - and _ joined by dots, "
             f"as in 'events.todo.newitem'; {RESERVED!r} as the first word is reserved"
         )
     return _checked_length(subject)
@@ -30,12 +31,16 @@ def check_subject(subject: str) -> str:
 
 def check_pattern(pattern: str) -> str:
     """The pattern itself, or ConfigurationError. `*` is one word, `>` at the end is the rest."""
-    if not _PATTERN.fullmatch(pattern):
+    if not _is(_PATTERN, pattern):
         raise ConfigurationError(
-            f"{pattern!r} is not a subject pattern: words joined by dots, where * stands for one "
+            f"{shown(pattern)} is not a subject pattern: words joined by dots, where * stands for one "
             "word and > at the end for one or more, as in 'events.todo.>'"
         )
     return _checked_length(pattern)
+
+
+def _is(form: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and form.fullmatch(text) is not None
 
 
 def _checked_length(subject: str) -> str:
@@ -48,8 +53,10 @@ def _checked_length(subject: str) -> str:
 
 def check_name(name: str, what: str) -> str:
     """The name of a group itself, or ConfigurationError."""
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"{name!r} is not a {what} name: use letters, digits, - and _")
+    if not _is(_NAME, name):
+        raise ConfigurationError(
+            f"{shown(name)} is not a {what} name: use letters, digits, - and _"
+        )
     return name
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from dovetail.errors import ConfigurationError
+from dovetail.plain import plain_error
 
 #: What an address may say about it after '?'.
 PARAMETERS = ("ca", "cert", "key")
@@ -71,7 +72,7 @@ class TlsFiles:
 
 
 def _unreadable(setting: str, what: str, files: str, error: OSError) -> ConfigurationError:
-    reason = error.strerror if not isinstance(error, ssl.SSLError) else _words(error)
+    reason = plain_error(error) if not isinstance(error, ssl.SSLError) else _words(error)
     return ConfigurationError(
         f"{what} in {setting} cannot be used: {reason} ({files}); PEM files without a passphrase are needed",
         setting=setting,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Any
 
 from dovetail.delivery import Outgoing
+from dovetail.encoding import encoding_of
 from dovetail.errors import ConfigurationError, DovetailError
-from dovetail.identifiers import new_id
-from dovetail.message import Command, Event, Request, subject_of
+from dovetail.message import Command, Event, Request
 from dovetail.observing import Span, Tracer
 from dovetail.options import QueueOptions
-from dovetail.queue import Answer, MessageQueue, with_ids
+from dovetail.queue import PUBLISH_MANY, Answer, MessageQueue, id_of, with_ids
 from dovetail.tally import Guard
 from dovetail.transport import Transport
 
@@ -36,8 +35,9 @@ class TracedQueue(MessageQueue):
         traceparent: str | None = None,
     ) -> str:
         """As MessageQueue.publish."""
-        message_id = id or new_id()
-        with self._published("event", event, message_id, traceparent) as trace:
+        message_id = id_of(id)
+        subject = encoding_of(event, "publish", ("event",)).subject
+        with self._published("event", subject, message_id, traceparent) as trace:
             return await super().publish(event, id=message_id, durable=durable, traceparent=trace)
 
     async def publish_many(
@@ -48,8 +48,9 @@ class TracedQueue(MessageQueue):
         outgoing: list[Outgoing] = []
         with self._ended(spans):
             for event, message_id in with_ids(events, ids):
-                trace = self._begin("event", event, message_id, spans)
-                outgoing.append(self._outgoing("event", event, message_id, trace))
+                subject = encoding_of(event, *PUBLISH_MANY).subject
+                trace = self._begin("event", subject, message_id, spans)
+                outgoing.append(self._outgoing(PUBLISH_MANY, event, message_id, trace))
             await self.transport.publish(outgoing, self.options.timeout)
         return [one.id for one in outgoing]
 
@@ -57,27 +58,29 @@ class TracedQueue(MessageQueue):
         self, command: Command, *, id: str | None = None, traceparent: str | None = None
     ) -> str:
         """As MessageQueue.send."""
-        message_id = id or new_id()
-        with self._published("command", command, message_id, traceparent) as trace:
+        message_id = id_of(id)
+        subject = encoding_of(command, "send", ("command",)).subject
+        with self._published("command", subject, message_id, traceparent) as trace:
             return await super().send(command, id=message_id, traceparent=trace)
 
     async def _ask(
-        self, request: Request[Answer], timeout: float, traceparent: str | None = None
+        self, call: str, request: Request[Answer], timeout: float, traceparent: str | None = None
     ) -> AsyncGenerator[tuple[Answer, DovetailError | None]]:
-        with self._published("request", request, "", traceparent) as trace:
-            async with aclosing(super()._ask(request, timeout, trace)) as answers:
+        subject = encoding_of(request, call, ("request",)).subject
+        with self._published("request", subject, "", traceparent) as trace:
+            async with aclosing(super()._ask(call, request, timeout, trace)) as answers:
                 async for answer in answers:
                     yield answer
 
     @contextmanager
     def _published(
-        self, kind: str, message: Any, message_id: str, given: str | None
+        self, kind: str, subject: str, message_id: str, given: str | None
     ) -> Iterator[str | None]:
         if given is not None:
             yield given
             return
         spans: list[Span] = []
-        trace = self._begin(kind, message, message_id, spans)
+        trace = self._begin(kind, subject, message_id, spans)
         with self._ended(spans):
             yield trace
 
@@ -93,9 +96,8 @@ class TracedQueue(MessageQueue):
             raise
         self._end(spans, None)
 
-    def _begin(self, kind: str, message: Any, message_id: str, spans: list[Span]) -> str | None:
+    def _begin(self, kind: str, subject: str, message_id: str, spans: list[Span]) -> str | None:
         """The context of a span that is among `spans` then; None where the tracer failed."""
-        subject = subject_of(message)
         try:
             span = self._tracer.publish(kind, subject, message_id)
             trace = span.traceparent

@@ -1,4 +1,4 @@
-"""Traces with OpenTelemetry. Needs its API: `pip install dovetail[tracing]`.
+"""Traces with OpenTelemetry. Needs its API: the extra `tracing` of dovetail-messaging.
 
     tracing = Tracing()
     async with connect(url, tracer=tracing) as queue:
@@ -14,15 +14,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
-from opentelemetry import trace
-from opentelemetry.context import Context as TraceContext
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TracerProvider
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
+from dovetail.arguments import check
 from dovetail.envelope import Received
+from dovetail.extras import missing_for
 from dovetail.group import Context
 from dovetail.observing import Span, Tracer
 from dovetail.outcome import describe
+from dovetail.rules import text
+
+try:
+    from opentelemetry import trace
+    from opentelemetry.context import Context as TraceContext
+    from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TracerProvider
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+except ModuleNotFoundError as error:
+    raise missing_for("dovetail.tracing", "opentelemetry-api", "tracing", error) from error
 
 #: A span links to so many others at most, as the SDK has it.
 MOST_LINKS = 128
@@ -55,7 +61,7 @@ class Tracing(Tracer):
     def __init__(
         self, *, system: str = "dovetail", tracer_provider: TracerProvider | None = None
     ) -> None:
-        self._system = system
+        self._system: str = check("Tracing", "system", system, text)
         self._tracer = trace.get_tracer("dovetail", tracer_provider=tracer_provider)
 
     def publish(self, kind: str, subject: str, id: str, parent: str | None = None) -> _Step:

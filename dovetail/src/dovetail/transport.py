@@ -7,17 +7,22 @@ limit and then raises QueueUnavailable. Driver errors never pass: they become `d
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dovetail.delivery import Claim, Delivery, Outgoing
 from dovetail.envelope import Received
 from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.members import Members
 from dovetail.status import QueueStatus
 
 #: Answers one request: takes the body, gives the body of the answer. It does not raise.
 Answerer = Callable[[bytes], Awaitable[bytes]]
+#: Gives the body that a dead letter is replayed with.
+Mend = Callable[[DeadLetter], bytes]
+#: Told which dead letters are done with.
+Done = Callable[[Sequence[DeadLetter]], object]
 
 
 class Subscription(Protocol):
@@ -106,19 +111,57 @@ class Transport(Protocol):
         """The answers as they come, ending after `timeout` seconds; NobodyListening where that is known."""
 
     async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
-        """Those that match, newest first, at most `wanted.most`."""
+        """Those that match, newest first, at most `wanted.most`. No more are in memory than are wanted."""
+
+    async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
+        """How many match, by group, whatever `wanted.most` says."""
 
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
-        """Hand the body to the letter's group only, as a first attempt, and then drop the letter."""
+        """Hand the body to the letter's group only, as a first attempt, and then drop the letter.
+
+        DeadLetterNotFound where it is gone already.
+        """
 
     async def drop(self, letter: DeadLetter) -> None:
         """Remove the letter for good; DeadLetterNotFound where it is gone already."""
+
+    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """Replay those that match and were there when this was called, with what `mend` gives, in steps.
+
+        `done` is called with the letters of each step once it is done. A step is finished also when this is
+        cancelled. One that a lost connection has cut short is taken up again, here or by the next call:
+        no letter is lost, and none is replayed twice, whoever else replays at the same time. Memory is
+        bounded, however many there are.
+        """
+
+    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+        """Remove those that match for good, in the same way."""
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """Up to `most` of the oldest messages that the group has yet to handle; it need not exist."""
 
     async def status(self) -> QueueStatus:
         """What is stored, and how far each group has come."""
+
+    async def members(self) -> Sequence[Members]:
+        """Who runs, for each group and subject; at most a second is waited for answers."""
+
+    async def group_names(self) -> Mapping[str, str]:
+        """The places of renamed groups, by what these are called now; others are called as their places.
+
+        All methods of this interface take and give places; MessageQueue translates.
+        """
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """Remember what `dovetail.named.renamed` gives, in one step; it moves nothing."""
+
+    async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
+        """Forget how far the group has come with these subjects, its dead letters, what only it would get.
+
+        History is trimmed then as if it had never been, and events on a subject that no other group has
+        claimed are kept no longer than `keep` says. A command has no owner then: what waits for it, and what
+        is sent, is kept for the group that claims it next. Doing it again is harmless.
+        """
 
     async def ping(self, timeout: float) -> None:
         """Return when the queue answers and would take a message; leaves nothing behind.

@@ -81,6 +81,7 @@ def app(tmp_path: Path) -> Path:
     (tmp_path / "broken.py").write_text("import nosuchthing\n")
     (tmp_path / "failing.py").write_text("x = 1\nx / 0\n")
     (tmp_path / "untidy.py").write_text("def (:\n")
+    (tmp_path / "wrong.py").write_text("from dovetail import Group\n\nx = Group('x', retry=2)\n")
     return tmp_path
 
 

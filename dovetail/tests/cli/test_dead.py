@@ -105,6 +105,10 @@ async def test_filters(server: NatsServer, queue: MessageQueue, clerk: Clerk) ->
     assert await listed("--before", "2020-01-01") == []
     assert await listed("--before", "2999-01-01 10:00") == ["m-3", "m-2", "m-1"]
     assert await listed("--most", "1") == ["m-3"]
+    done = await dovetail("dead", "list", server.url, "--most", "1")
+    assert done.err == "… and 2 more: --most N shows N.\n"
+    done = await dovetail("dead", "list", server.url, "--group", "clerk", "--most", "2")
+    assert (len(done.lines), done.err) == (3, "")
 
 
 async def test_show(server: NatsServer, queue: MessageQueue, clerk: Clerk) -> None:
@@ -211,6 +215,8 @@ async def test_by_filter_it_asks(server: NatsServer, queue: MessageQueue, clerk:
     assert done.err.endswith("\nNobody answered, nothing was done; --yes does not ask.\n")
     assert (await queue.status()).dead_letters == 3
 
+    done = await dovetail(*arguments, "--most", "1", stdin=b"n\n")
+    assert done.err.startswith("Drop the newest 1 dead letter of clerk? [y/N] ")
     done = await dovetail(*arguments, stdin=b"y\n")
     assert (done.status, done.err) == (
         0,

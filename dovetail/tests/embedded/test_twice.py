@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dovetail import QueueUnavailable
+from dovetail import ConfigurationError, QueueUnavailable
 from dovetail.embedded import EmbeddedServer, running
 from dovetail.embedded import server as server_module
 from dovetail.embedded.ports import free_port
@@ -22,6 +22,15 @@ async def test_the_second_joins_and_leaves_it_running(tmp_path: Path) -> None:
             assert (second.url, second.monitor_port) == (first.url, first.monitor_port)
         assert running(tmp_path) == first.url
         await keep_a_message(first.url)
+
+
+async def test_one_that_asks_for_more_safety_than_there_is_does_not_join(tmp_path: Path) -> None:
+    async with EmbeddedServer(tmp_path, 0, 0), EmbeddedServer(tmp_path, 0, 0, sync="interval"):
+        with pytest.raises(ConfigurationError, match="sync is always, but the queue that runs on "):
+            await EmbeddedServer(tmp_path, 0, 0, sync="always").start()
+    first, second = EmbeddedServer(tmp_path, 0, 0, sync="always"), EmbeddedServer(tmp_path, 0, 0)
+    async with first, second:
+        assert second.url == first.url
 
 
 async def test_the_second_in_another_process_joins_and_leaves_it_running(tmp_path: Path) -> None:
@@ -60,7 +69,7 @@ async def test_one_that_joined_can_own_it_later_on_its_own_ports(tmp_path: Path)
     async with EmbeddedServer(tmp_path, 0, 0) as first, second:
         seen.append(second.url == first.url)
     async with second:
-        seen.append(second.url == f"nats://127.0.0.1:{port}")
+        seen.append(second.shown == f"nats://127.0.0.1:{port}")
         await keep_a_message(second.url)
     assert seen == [True, True]
     assert not second.joined

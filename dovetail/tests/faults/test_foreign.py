@@ -132,7 +132,9 @@ async def test_answers_that_are_none(queue: MessageQueue, foreign: Client) -> No
 
 
 @pytest.mark.parametrize("what", ["consumer", "stream"])
-async def test_deleted_under_a_running_worker(new_nats_server: NewServer, what: str) -> None:
+async def test_deleted_under_a_running_worker(
+    new_nats_server: NewServer, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
     server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
     client = await nats.connect(server.url)
     async with connect(server.url) as queue, Worker(queue, [group := recording(event, seen)]):
@@ -147,6 +149,8 @@ async def test_deleted_under_a_running_worker(new_nats_server: NewServer, what: 
         await until(lambda: _has(seen, 2), "the worker goes on")
         await all_handled(queue, group.name)
     await client.close()
+    said = {"stream": "has lost the stream dovetail-events", "consumer": "knows no more how far"}
+    assert caplog.text.count(said[what]) == 1
 
 
 async def test_stream_made_anew_while_a_handler_holds_a_message(new_nats_server: NewServer) -> None:

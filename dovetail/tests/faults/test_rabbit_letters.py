@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail import Backoff, DeadLetter, Group, MessageQueue, Worker, connect
+from dovetail.delivery import Claim
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
 from dovetail.testing.servers import Proxy, RabbitServer
-from dovetail.transports.rabbitmq import letterbox
+from dovetail.transports.rabbitmq import replaying
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.layout import dead_of, queue_of
+from dovetail.transports.rabbitmq.claimed import ClaimedQueues
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.layout import COPY, dead_of, queue_of, replayed_of
+from dovetail.transports.rabbitmq.look import Look
+from dovetail.transports.rabbitmq.transport import RabbitTransport
+from dovetail.transports.rabbitmq.wire import ConnectionLost
 
 pytestmark = pytest.mark.faults
 
@@ -27,6 +33,10 @@ pytestmark = pytest.mark.faults
 async def proxy(rabbit_server: RabbitServer) -> AsyncIterator[Proxy]:
     async with Proxy(rabbit_server) as proxy:
         yield proxy
+
+
+class Killed(Exception):
+    """As if the process was."""
 
 
 class Failing:
@@ -52,6 +62,12 @@ class Failing:
         [letter] = await self.letters(queue)
         return letter
 
+    async def again(self, queue: MessageQueue) -> list[int]:
+        """What the handler is called with now, after that."""
+        async with Worker(queue, [self.group]):
+            await all_handled(queue, self.group.name)
+        return numbers(self.calls.items)[1:]
+
 
 @pytest_asyncio.fixture
 async def queue(proxy: Proxy) -> AsyncIterator[MessageQueue]:
@@ -62,25 +78,31 @@ async def queue(proxy: Proxy) -> AsyncIterator[MessageQueue]:
 async def test_connection_lost_after_a_look(
     queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing, each, cuts = Failing(), letterbox._each, iter(range(2))
+    failing, close, cuts = Failing(), Look.close, iter(range(2))
     letter = await failing.fail(queue)
 
-    async def look_and_cut(*arguments: Any) -> None:
-        await each(*arguments)
+    async def cut_and_close(look: Look) -> None:
         if next(cuts, None) is not None:
             proxy.cut()
+            await look.channel.wire.lost()
+        await close(look)
 
-    monkeypatch.setattr(letterbox, "_each", look_and_cut)
+    monkeypatch.setattr(Look, "close", cut_and_close)
     assert await failing.letters(queue) == [letter]
     assert next(cuts, None) is None, "it was not cut"
 
 
-@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("replays", [True, False], ids=["replay", "drop"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["arrives", "does not arrive"])
 async def test_connection_lost_when_a_letter_is_taken_away(
-    queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, arrives: bool
+    queue: MessageQueue,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    arrives: bool,
+    replays: bool,
 ) -> None:
-    """Whether or not that arrived: it is gone, and the group gets it once."""
-    failing, tell, close, cuts = Failing(), Channel.tell, Channel.close, iter([1])
+    """Whether or not that arrived: it is gone, and the group gets it once where it is replayed."""
+    failing, tell, close, cuts = Failing(), Channel.tell, Look.close, iter([1])
     letter = await failing.fail(queue)
 
     def ack(channel: Channel, command: Frame) -> None:
@@ -89,38 +111,107 @@ async def test_connection_lost_when_a_letter_is_taken_away(
         else:
             proxy.cut()
 
-    async def close_and_cut(channel: Channel) -> None:
-        looked = bool(channel._consumers)
-        await close(channel)
-        if looked and next(cuts, None) is not None:
+    async def close_and_cut(look: Look) -> None:
+        await close(look)
+        if arrives and next(cuts, None) is not None:
             proxy.cut()
 
     monkeypatch.setattr(Channel, "tell", ack)
-    monkeypatch.setattr(Channel, "close", close_and_cut)
-    await queue.dead_letters.replay(letter)
+    monkeypatch.setattr(Look, "close", close_and_cut)
+    if replays:
+        await queue.dead_letters.replay(letter)
+    else:
+        await queue.dead_letters.drop(letter)
     assert next(cuts, None) is None, "it was not cut"
     assert not await failing.letters(queue)
-    async with Worker(queue, [failing.group]):
-        await all_handled(queue, failing.group.name)
-    assert numbers(failing.calls.items) == [1, 1]
+    assert await failing.again(queue) == [1] * replays
+
+
+@pytest.mark.parametrize("killed", [True, False])
+async def test_copies_that_nobody_heard_of(
+    queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """The group's queue has the copy. Whoever replayed is killed then, or loses the connection."""
+    failing, put, cuts = Failing(), replaying.put, iter([1])
+    letter = await failing.fail(queue)
+
+    async def put_and_lose(channel: Channel, *arguments: Any) -> list[DeadLetter]:
+        refused = await put(channel, *arguments)
+        if next(cuts, None) is not None:
+            proxy.cut()
+            raise Killed if killed else ConnectionLost("cut")
+        return refused
+
+    monkeypatch.setattr(replaying, "put", put_and_lose)
+    if killed:
+        with pytest.raises(Killed):
+            await queue.dead_letters.replay_all(group=failing.group.name)
+        assert await failing.letters(queue) == [letter]
+    assert await queue.dead_letters.replay_all(group=failing.group.name) == (not killed)
+    assert not await failing.letters(queue)
+    assert await failing.again(queue) == [1]
+
+
+async def test_copies_that_the_groups_queue_refuses(
+    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was refused is replayed again, though it was remembered."""
+    failing, put, refusals = Failing(), replaying.put, iter([1])
+    await failing.fail(queue)
+
+    async def refuse(channel: Channel, name: str, letters: Any) -> list[DeadLetter]:
+        if next(refusals, None) is None:
+            return await put(channel, name, letters)
+        for letter, body in letters:
+            copy = Properties(headers={COPY: letter.id})
+            channel.publish_live("", replayed_of(name), copy, body, mandatory=False)
+        return [letter for letter, _ in letters]
+
+    monkeypatch.setattr(replaying, "put", refuse)
+    assert await queue.dead_letters.replay_all(group=failing.group.name) == 1
+    assert await failing.again(queue) == [1]
+
+
+async def test_many_that_match_among_others(
+    queue: MessageQueue, rabbit_server: RabbitServer
+) -> None:
+    """A channel does not hand on at once all that is acked on it, one by one."""
+    failing = Failing()
+    letter, many = await failing.fail(queue), 300
+    async with connect(rabbit_server.url) as other:
+        transport = cast(RabbitTransport, other.transport)
+        claim = Claim(letter.group, letter.claimed, "event", "first", lease=15, prefetch=10)
+        queues = ClaimedQueues(transport._client, transport._publisher, transport._options, claim)
+        copies = [replace(letter, reason=f"{number % 2}") for number in range(many)]
+        await asyncio.gather(*map(queues.bury, copies))
+    assert await queue.dead_letters.replay_all(group=letter.group, reason="1") == many // 2
+    assert await queue.dead_letters.count(group=letter.group, reason="1") == {}
+    assert await queue.dead_letters.drop_all(group=letter.group, reason="0") == many // 2
+    assert await failing.letters(queue) == [letter]
+    assert await failing.again(queue) == [1] * (many // 2)
 
 
 async def test_queue_removed_during_a_look(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With letters that have not come yet: they will not."""
-    failing, each = Failing(), letterbox._each
+    failing, next_page, consume = Failing(), Look._page, Channel.consume
     letter = await failing.fail(queue)
     name = dead_of(queue_of(failing.group.name, failing.event.__subject__))
 
-    async def look(channel: Channel, queue: str, count: int, take: Any) -> None:
+    async def consume_and_remove(channel: Channel, queue: str, take: Any, **more: Any) -> str:
         def remove(content: Content) -> None:
             take(content)
-            channel.tell(commands.Queue.Delete(queue=name))
+            if queue == name:
+                channel.tell(commands.Queue.Delete(queue=name))
 
-        await each(channel, queue, count + 1, remove)
+        return await consume(channel, queue, remove, **more)
 
-    monkeypatch.setattr(letterbox, "_each", look)
+    async def page_and_more(look: Look, wanted: int) -> list[Content]:
+        return await next_page(look, wanted + 1)
+
+    monkeypatch.setattr(Channel, "consume", consume_and_remove)
+    monkeypatch.setattr(Look, "_page", page_and_more)
     async with asyncio.timeout(LIMIT_SECONDS):
         assert await failing.letters(queue) == [letter]
     monkeypatch.undo()
@@ -131,16 +222,13 @@ async def test_letters_that_the_server_puts_back_late(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a busy one does, after it has closed the channel: whoever looks again sees them all the same."""
-    failing, close, loop = Failing(), Channel.close, asyncio.get_running_loop()
+    failing, loop = Failing(), asyncio.get_running_loop()
     letter = await failing.fail(queue)
 
-    async def close_later(channel: Channel) -> None:
-        if len(channel._consumers) == 1:
-            loop.call_later(0.2, channel.leave)
-        else:
-            await close(channel)
+    async def close_later(look: Look) -> None:
+        loop.call_later(0.2, look.channel.leave)
 
-    monkeypatch.setattr(Channel, "close", close_later)
+    monkeypatch.setattr(Look, "close", close_later)
     assert await failing.letters(queue) == [letter]
     await queue.dead_letters.drop(letter)
     assert not await failing.letters(queue)

@@ -69,7 +69,7 @@ async def server() -> AsyncIterator[RabbitServer]:
     """One for all; a test with an alarm ends it."""
     settings = {"max_message_size": str(MOST_BYTES), "channel_max": str(MOST_CHANNELS)}
     server = RabbitServer(settings=settings, others=USERS)
-    server.vhosts += ["queue", "exchange", "kept"]
+    server.vhosts += ["queue", "exchange", "kept", "ever"]
     async with server:
         yield server
 
@@ -218,6 +218,19 @@ async def test_history_that_another_process_keeps_longer(
             assert numbers(await seen.has(2)) == [1, 2]
 
 
+async def test_history_for_ever_and_after_it(
+    server: RabbitServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    url, event = f"{server.url}/ever", numbered()
+    for keep, said in ((None, ""), (timedelta(days=1), "kept for ever"), (None, "")):
+        caplog.clear()
+        async with connect(url, keep=keep) as queue:
+            await queue.publish(event(1))
+        assert said in caplog.text
+        assert ("the history is kept" in caplog.text) is bool(said)
+
+
 async def test_queue_deleted_under_a_running_worker(
     server: RabbitServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -243,6 +256,7 @@ async def test_queue_deleted_under_a_running_worker(
         await until(is_back, "the worker has made its queue again")
         await queue.publish(event(2))
         assert numbers(await seen.has(2)) == [1, 2]
+    assert f"lets us read the queue {name} no more" in caplog.text
 
 
 # Room

@@ -120,7 +120,9 @@ async def test_flushed_under_a_running_worker(new_redis_server: NewServer, comma
     load.check(400)
 
 
-async def test_group_deleted_under_a_running_worker(new_redis_server: NewServer) -> None:
+async def test_group_deleted_under_a_running_worker(
+    new_redis_server: NewServer, caplog: pytest.LogCaptureFixture
+) -> None:
     server, event, seen = await new_redis_server(), numbered(), Seen[Numbered]()
     async with connect(server.url) as queue, Worker(queue, [group := recording(event, seen)]):
         await queue.publish(event(1))
@@ -133,6 +135,8 @@ async def test_group_deleted_under_a_running_worker(new_redis_server: NewServer)
         await queue.publish(event(3))
         await until(lambda: _has(seen, 3), "the worker goes on")
         await all_handled(queue, group.name)
+    lost = f"has lost what it held for the group {group.name} on {event.__subject__}"
+    assert caplog.text.count(lost) >= 2
 
 
 @pytest.mark.parametrize("error", [Reject("no"), ValueError("no")])
@@ -151,7 +155,7 @@ async def test_what_cannot_be_put_elsewhere_is_not_lost(
         raise error
 
     async def kept() -> bool:
-        return "comes again when its lease ends: the queue at" in caplog.text
+        return "comes again when its lease ends: QueueError: the queue at" in caplog.text
 
     async with connect(server.url) as queue, Worker(queue, [group]):
         await queue.publish(event(1))

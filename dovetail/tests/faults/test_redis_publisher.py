@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from dovetail import ConfigurationError, MessageQueue, connect
-from dovetail.testing.conformance.names import fresh, fresh_subject, numbered
+from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis.client import Client
 
@@ -37,13 +37,6 @@ async def test_what_cannot_be_sent_is_refused_alone(
     assert isinstance(refused, ConfigurationError)
     waiting = await queue.waiting(event, fresh("group"))
     assert [one.data["number"] for one in waiting] == [1]
-
-
-async def test_bytes_of_another_kind(queue: MessageQueue) -> None:
-    subject = fresh_subject()
-    async with asyncio.timeout(10):
-        await queue.publish_raw(subject, bytearray(b"text"))  # type: ignore[arg-type]
-    assert [one.body for one in await queue.waiting(subject, fresh("group"))] == [b"text"]
 
 
 async def test_what_nobody_foresaw_is_told(

@@ -62,7 +62,7 @@ async def test_right_password(new_redis_server: NewServer) -> None:
         await queue.publish(event(1))
         await seen.has(1)
         assert (await queue.status()).address == f"redis://127.0.0.1:{server.port}"
-    assert "right" not in repr(queue.transport.__dict__)
+        assert "right" not in repr(queue.transport.__dict__)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def _accepts(queue: MessageQueue, event: Numbered) -> bool:
 # Trimming
 
 
-async def trim_now(queue: MessageQueue, keep: timedelta = timedelta(0)) -> int:
+async def trim_now(queue: MessageQueue, keep: timedelta | None = timedelta(0)) -> int:
     """Trim as the worker does once a minute; returns how many messages are left."""
     assert isinstance(queue.transport, RedisTransport)
     client = queue.transport._client
@@ -188,6 +188,14 @@ async def test_what_is_young_stays_for_groups_to_come(queue: MessageQueue) -> No
     assert await trim_now(queue, keep=DAY) == 10
     async with Worker(queue, [recording(event, later)]):
         assert numbers(await later.has(10)) == list(range(10))
+
+
+async def test_for_ever_is_for_ever(queue: MessageQueue) -> None:
+    event, seen = numbered(), Seen[Numbered]()
+    async with Worker(queue, [group := recording(event, seen)]):
+        await queue.publish_many([event(number) for number in range(10)])
+        await all_handled(queue, group.name)
+    assert await trim_now(queue, keep=None) == 10
 
 
 async def test_subjects_are_trimmed_apart(queue: MessageQueue) -> None:

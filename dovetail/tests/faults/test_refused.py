@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import nats
 import pytest
@@ -133,10 +134,9 @@ async def test_jetstream_is_off(new_nats_server: NewServer) -> None:
             await queue.publish(numbered()(1))
 
 
-@pytest.mark.parametrize("version", ["2.9.25", "1.4.1"])
-async def test_server_is_too_old(version: str) -> None:
-    """The greeting of one; none is to be had any more."""
-
+@asynccontextmanager
+async def greeting_of(version: str) -> AsyncIterator[str]:
+    """The address of something that greets as this version does; it ends when the client has left."""
     left = asyncio.Event()
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,13 +148,33 @@ async def test_server_is_too_old(version: str) -> None:
         await writer.wait_closed()
         left.set()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as old:
-        url = f"nats://127.0.0.1:{old.sockets[0].getsockname()[1]}"
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await left.wait()
+
+
+@pytest.mark.parametrize("version", ["2.9.25", "1.4.1"])
+async def test_server_is_too_old(version: str) -> None:
+    async with greeting_of(version) as url:
         with pytest.raises(ConfigurationError, match=r"is too old: 2\.10 or later") as caught:
             await connect(url, setting=SETTING).__aenter__()
-        await left.wait()
     assert caught.value.setting == SETTING
     assert version in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "warns"),
+    [
+        *(("2.10.22", True), ("2.11.11", True), ("2.11.12", False)),
+        *(("2.12.0", True), ("2.12.2", True), ("2.12.3", False), ("2.15.1", False)),
+    ],
+)
+async def test_server_that_may_lose_messages_is_named(
+    version: str, warns: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with greeting_of(version) as url, connect(url):
+        pass
+    assert (f"nats-server {version} at {url} can lose what it confirmed" in caplog.text) == warns
 
 
 async def test_message_over_the_servers_limit(new_nats_server: NewServer) -> None:

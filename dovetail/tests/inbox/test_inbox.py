@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import MetaData, Table, func, select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from dovetail import ConfigurationError, Context, Unsupported
 from dovetail.inbox import Inbox
@@ -155,3 +156,58 @@ async def test_another_database_is_refused(inbox: Inbox) -> None:
     connection = SimpleNamespace(dialect=SimpleNamespace(name="mysql"))
     with pytest.raises(Unsupported, match="not on mysql"):
         await inbox.first_time(cast(AsyncConnection, connection), context("a"))
+
+
+async def test_what_is_no_connection(engine: AsyncEngine, inbox: Inbox) -> None:
+    async with AsyncSession(engine) as session, engine.connect() as connection:
+        for wrong, says in (
+            (session, r"not AsyncSession: `await session.connection\(\)`"),
+            (session.sync_session, "not Session: `await session.connection"),
+            (engine, r"not AsyncEngine: `async with engine.begin\(\)"),
+            (engine.sync_engine, "not Engine"),
+            (connection.sync_connection, "not Connection"),
+            (None, "not NoneType"),
+        ):
+            with pytest.raises(ConfigurationError, match=says):
+                await inbox.first_time(cast(AsyncConnection, wrong), context("a"))
+            with pytest.raises(ConfigurationError, match=says):
+                await inbox.forget(cast(AsyncConnection, wrong), timedelta(days=7))
+
+
+async def test_session_with_its_connection(engine: AsyncEngine, inbox: Inbox) -> None:
+    for expected in (True, False):
+        async with AsyncSession(engine) as session, session.begin():
+            assert await inbox.first_time(await session.connection(), context("a")) is expected
+
+
+@pytest.mark.parametrize("wrong", [None, "id", [None], ["a"], 5, {"a": 1}, Context])
+async def test_what_is_no_context(wrong: Any, tmp_path: Path, inbox: Inbox) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/x.db")
+    async with engine.connect() as connection:
+        with pytest.raises(ConfigurationError, match="takes the Context that a handler is given"):
+            await inbox.first_time(connection, wrong)
+    await engine.dispose()
+
+
+async def test_forget_by_age(engine: AsyncEngine, inbox: Inbox) -> None:
+    async with engine.begin() as connection:
+        await inbox.first_time(connection, [context("a"), context("b")])
+        assert await inbox.forget(connection, timedelta(minutes=1)) == 0
+        for wrong in (None, 5, "2025-01-01", timedelta(-1), datetime.now(UTC).date()):
+            with pytest.raises(ConfigurationError, match=r"before=.* is a datetime with an offset"):
+                await inbox.forget(connection, cast(Any, wrong))
+        assert await inbox.forget(connection, timedelta(0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((None,), "metadata=None is not allowed; metadata is a MetaData"),
+        ((MetaData,), "metadata="),
+        ((MetaData(), ""), "table=''"),
+        ((MetaData(), 5), "table=5"),
+    ],
+)
+def test_wrong_inboxes(arguments: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Inbox(*arguments)

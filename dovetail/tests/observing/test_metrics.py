@@ -240,6 +240,9 @@ async def test_registry_and_buckets_are_checked() -> None:
         for buckets in ((), (0.0001, 1.0)):
             with pytest.raises(ConfigurationError, match="buckets begin at"):
                 Metrics(queue, registry=registry, buckets=buckets)
+        for wrong in ({"buckets": "1"}, {"buckets": (1, "2")}, {"registry": None}):
+            with pytest.raises(ConfigurationError, match=f"Metrics: {next(iter(wrong))}="):
+                Metrics(queue, **{"registry": registry, **wrong})  # type: ignore[arg-type]
         Metrics(queue, registry=registry)
         with pytest.raises(ValueError, match="Duplicated"):
             Metrics(queue, registry=registry)

@@ -97,7 +97,7 @@ async def test_one_trace_from_the_request_to_the_page(queue_url: str, traces: Tr
         return saved(message.number)
 
     async def page(queue: MessageQueue) -> None:
-        async with aclosing(queue.listen(saved)) as events:
+        async with aclosing(queue.listen(saved.__subject__)) as events:
             async for event in events:
                 with tracing.received(event):
                     heard.add(event)
@@ -301,8 +301,8 @@ async def test_context_that_is_given_goes_as_it_is(traces: Traces) -> None:
     async def do(message: object, context: Context) -> None:
         got.add(context)
 
-    for options in ({}, {"tracer": tracing}):
-        async with connect("memory://", **options) as queue, Worker(queue, [group]):
+    for tracer in (None, tracing):
+        async with connect("memory://", tracer=tracer) as queue, Worker(queue, [group]):
             await queue.publish(new(1), traceparent=given)
             await queue.send(command(1), traceparent=given)
             await got.has(2)

@@ -187,5 +187,7 @@ async def test_without_the_library_for_keys(
     monkeypatch.delitem(sys.modules, "dovetail.transports.nats.nkeys", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
     server = await new_nats_server()
-    with pytest.raises(ConfigurationError, match=r"pip install 'dovetail\[nkeys\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"pip install cryptography \(or 'dovetail-messaging\[nkeys\]'\)"
+    ):
         await connect(f"{server.url}?nkey=file", setting=SETTING).__aenter__()

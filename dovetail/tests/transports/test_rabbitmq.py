@@ -33,14 +33,11 @@ class Vhosts:
 
     async def new(self) -> str:
         """The address of one that is to be removed."""
-        name = fresh("vhost")
-        await self._server.control("add_vhost", name)
-        await self._server.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
-        return f"{self._server.url}/{name}"
+        return await self._server.add_vhost(fresh("vhost"))
 
     async def remove(self, address: str) -> None:
         """With all that is in it."""
-        await self._server.control("delete_vhost", address.rpartition("/")[2])
+        await self._server.delete_vhost(address.rpartition("/")[2])
 
     async def shared(self) -> str:
         """The address of one that some tests have in common."""

@@ -72,6 +72,9 @@ def test_signing_in(login: str, fields: dict[str, str]) -> None:
         ("nats://user@host?nkey=secret", "more than one way to sign in"),
         ("embedded:folder?port=secret", "port=secret"),
         ("embedded:folder?part=1", "part=1"),
+        ("embedded:folder?open=maybe", "open=maybe"),
+        ("embedded:?sync=yes", "sync=yes; .* sync, which is interval or always"),
+        ("embedded:?sync=", "sync=; "),
     ],
 )
 def test_wrong_address_names_the_setting_and_no_password(url: str, says: str) -> None:
@@ -81,12 +84,6 @@ def test_wrong_address_names_the_setting_and_no_password(url: str, says: str) ->
     assert str(caught.value).startswith(SETTING)
     if "embedded" not in url:
         assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"timeout": -1}, {"patience": -1}])
-def test_wrong_options(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigurationError, match="timeout must be above 0"):
-        connect("memory://", **wrong)
 
 
 def test_password_is_not_in_the_representation() -> None:

@@ -101,6 +101,13 @@ def test_values_are_percent_encoded() -> None:
     assert received("a", b"{}", headers).id == "Euro €"
 
 
+@pytest.mark.parametrize(("value", "read"), [("%zz%", "%zz%"), ("%ff", "\ufffd"), ("", "")])
+def test_what_is_wrongly_percent_encoded_is_no_trouble(value: str, read: str) -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": value, "ce-source": "s", "ce-type": "t"}
+    assert codec.decode(b'{"name":"n"}', headers).id == read
+    assert received("a", b"{}", headers).id == read
+
+
 def test_binary_data_that_is_no_json() -> None:
     headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "t"}
     image = b"\x89PNG"
@@ -112,8 +119,13 @@ def test_binary_data_that_is_no_json() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"ce-time": "yesterday"}, {"ce-specversion": "0.3"}, {"ce-id": None}],
-    ids=["time", "version", "no id"],
+    [
+        {"ce-time": "yesterday"},
+        {"ce-time": "2016-12-31T23:59:60Z"},
+        {"ce-specversion": "0.3"},
+        {"ce-id": None},
+    ],
+    ids=["time", "leap second", "version", "no id"],
 )
 def test_broken_binary_mode(wrong: dict[str, str | None]) -> None:
     whole = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "t", **wrong}

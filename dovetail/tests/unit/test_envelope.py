@@ -105,6 +105,41 @@ def test_where_the_wrong_type_is() -> None:
         codec.decode(body)
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"data": None}, "Expected `object`, got `null`"),
+        ({"failure": "no"}, "no data"),
+        ({"failure": "no", "data": None}, "got `null`"),
+        ({"data": {"name": "n", "many": []}, "data_base64": "e30="}, "both data and data_base64"),
+        ({"data_base64": "e30!"}, "base64"),
+        ({"data_base64": "ZQ"}, "padding"),
+        ({"data_base64": "H4sIAAAAAAA="}, "UTF-8|malformed"),
+        ({"time": "2016-12-31T23:59:60Z"}, "RFC3339"),
+        ({"time": "10000-01-01T00:00:00Z"}, "RFC3339"),
+        ({"time": "2026-01-01T00:00:00+24:00"}, "RFC3339"),
+        ({"specversion": "1"}, "'1' is not supported"),
+        ({"specversion": 1.0}, "Expected `str`"),
+        ({"id": None}, "Expected `str`"),
+        ({"id": 7}, "Expected `str`"),
+    ],
+)
+def test_what_is_no_event_for_a_handler(more: dict[str, Any], reason: str) -> None:
+    whole: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+    if not {"data", "data_base64", "failure"} & set(more):
+        whole["data"] = {"name": "n", "many": []}
+    with pytest.raises(DecodeError, match=reason):
+        Codec[Thing](Thing, answers=False).decode(msgspec.json.encode(whole | more))
+
+
+def test_of_two_of_a_name_the_last_counts_everywhere() -> None:
+    body = b"""{"specversion": "1.0", "id": "1", "id": "2", "source": "s", "type": "t",
+        "data": {"name": "a", "many": []}, "data": {"name": "a", "name": "b", "many": []}}"""
+    assert (codec.decode(body).id, received("a", body).id) == ("2", "2")
+    assert codec.decode(body).data == Thing("b", [])
+    assert received("a", body).data == {"name": "b", "many": []}
+
+
 def test_answer_that_says_why_there_is_none() -> None:
     body = encode(msgspec.UNSET, id="1", source="s", type="t", failure="LookupError: no")
     envelope = codec.decode(body)

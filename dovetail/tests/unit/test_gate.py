@@ -60,6 +60,6 @@ async def test_says_once_that_it_pauses_and_once_that_it_goes_on(
     one.worked()
     one.worked()
     assert [record.getMessage().split(" after")[0] for record in caplog.records] == [
-        "save-handler pauses, no attempt is used up: down",
+        "save-handler pauses, no attempt is used up: ConnectionError: down",
         "save-handler goes on",
     ]

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from dovetail import Command, ConfigurationError, Context, Event, Group, Received, Request
+from dovetail import (
+    Command,
+    ConfigurationError,
+    Context,
+    Event,
+    Group,
+    Request,
+    Worker,
+    connect,
+    run,
+)
 from dovetail.message import Message
 
 
@@ -50,9 +60,6 @@ def test_registered_function_stays_as_it_is() -> None:
     assert Group("group").on(Happened)(take) is take
 
 
-def not_async(message: Received) -> None: ...
-
-
 async def no_parameter() -> None: ...
 
 
@@ -62,7 +69,6 @@ async def three(message: Any, context: Context, more: int) -> None: ...
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (not_async, "is not an async function"),
         (no_parameter, "no_parameter takes 0 parameters"),
         (three, "three takes 3 parameters"),
     ],
@@ -111,17 +117,6 @@ def test_wrong_names(name: str) -> None:
         Group(name)
 
 
-@pytest.mark.parametrize("wrong", [{"lease": 0.5}, {"concurrency": 0}, {"prefetch": 0}])
-def test_wrong_options(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="a group needs lease >= 1"):
-        Group("group", **wrong)
-
-
-def test_unknown_option() -> None:
-    with pytest.raises(TypeError, match="leas"):
-        Group("group", leas=3)
-
-
 def test_what_means_not_ready() -> None:
     by_type = Group("group", not_ready=(ConnectionError,)).options
     by_function = Group("group", not_ready=lambda error: "down" in str(error)).options
@@ -129,3 +124,33 @@ def test_what_means_not_ready() -> None:
     assert not by_type.is_not_ready(ValueError("down"))
     assert by_function.is_not_ready(ValueError("down"))
     assert not by_function.is_not_ready(ValueError("up"))
+
+
+async def test_groups_that_one_worker_cannot_run() -> None:
+    one, other, same_name = Group("one"), Group("other"), Group("one")
+    queue = connect("memory://")
+    Worker(queue, [one, other])
+    Worker(queue, (one,))
+    for groups, says in (
+        ([one, other, same_name], "two groups of one worker are called 'one'"),
+        ([one, other, one], r"Group\('one'\) is given to one worker twice; .*concurrency"),
+        (one, r"takes a list of groups, not Group\('one'\)"),
+        (None, "takes a list of groups, not None"),
+        ({"one": one}, "takes a list of groups"),
+        ("one", "takes groups, not 'o'"),
+        ([[one]], "takes groups, not"),
+        ([lambda: one], r"\(call the function that makes it\)"),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            Worker(queue, groups)  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError, match=says):
+            await run(queue, groups)  # type: ignore[arg-type]
+    for wrong in ([one], None, "memory://"):
+        with pytest.raises(ConfigurationError, match="queue is a queue, as connect"):
+            Worker(wrong, [one])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [None, 5, b"orders", ["orders"], Happened])
+def test_names_that_are_no_text(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is not a group name"):
+        Group(name)

@@ -14,6 +14,7 @@ from dovetail.delivery import Outgoing
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.jetstream import ApiError, JetStream
 from dovetail.transports.nats.publisher import Publisher
+from dovetail.transports.nats.wire import ServerInfo
 
 MESSAGE, HEADERS = Outgoing("event", "events.x", b"body", "id-1"), b"headers"
 
@@ -27,7 +28,7 @@ class Prepared:
         loop = asyncio.get_running_loop()
         self.deadline = loop.time() + 5
         address = SimpleNamespace(shown="nats://host:1")
-        client = SimpleNamespace(on_connected=[], address=address, loop=loop)
+        client = SimpleNamespace(on_connected=[], address=address, loop=loop, info=ServerInfo())
         self.publisher = Publisher(
             cast(Client, client), 5, self._prepare, self._on_full, self._largest
         )

@@ -11,11 +11,12 @@ import dovetail.testing
 
 NAMES = """
 Backoff Command CommandClaimed ConfigurationError Context DeadLetter DeadLetterNotFound DeadLetters
-DecodeError DovetailError Event Gathered Group GroupStatus HandlerFailed MessageQueue MessageTooLarge
-NoAnswer NoGroup NobodyListening NotReady Observer QueueError QueueFull QueueStatus QueueUnavailable Received
-Reject Request Retry Settled Span Tracer Unsupported Worker connect new_id run
+DecodeError DovetailError EncodeError Event Gathered Group GroupStatus HandlerFailed LogFormatter MessageQueue
+MessageTooLarge NoAnswer NoGroup NobodyListening NotReady Observer QueueError QueueFull QueueStatus
+QueueUnavailable Received Reject Request Retry Settled Span Tracer Unsupported Worker connect new_id
+plain_error printable run
 """
-TESTING_NAMES = "Features TransportConformance memory_queue"
+TESTING_NAMES = "Features MemoryQueue TransportConformance memory_queue"
 
 
 def test_names_are_pinned() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Event as ThreadEvent
 
 import pytest
 
-from dovetail import Command, Event, Group, NotReady, Worker, connect
+from dovetail import Backoff, Command, Event, Group, NotReady, Worker, connect, threads, worker
 from dovetail.delivery import Outgoing
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
 
 
 class Cause(Event, frozen=True, subject="events.cause"):
@@ -88,3 +90,57 @@ async def test_handler_that_works_does_not_call_one_that_waits(
         go_on.set()
         await all_handled(queue, "group")
     assert "goes on after" in caplog.text
+
+
+async def test_handler_that_will_not_be_cancelled_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "RELEASE_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "CLOSE_SECONDS", 0.05)
+    group, begun, go_on = Group("group"), asyncio.Event(), asyncio.Event()
+
+    @group.on(Away)
+    async def hold_on(event: Away) -> None:
+        begun.set()
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    async with connect("memory://") as queue:
+        await queue.publish(Away())
+        async with asyncio.timeout(LIMIT_SECONDS), Worker(queue, [group], drain=0.2):
+            await begun.wait()
+        [row] = (await queue.status()).groups
+        assert row.in_hand == 1
+        go_on.set()
+        await all_handled(queue, "group")  # late, but handled
+
+
+async def test_threads_of_calls_that_are_given_up_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(threads, "MOST_ABANDONED", 3)
+    group, go_on = Group("group", timeout=0.02, retry=Backoff(first=0.01, tries=1)), ThreadEvent()
+    begun = Seen[int]()
+
+    @group.on(Cause)
+    def never_end(event: Cause) -> None:
+        loop.call_soon_threadsafe(begun.add, event.number)
+        go_on.wait(LIMIT_SECONDS)
+
+    loop = asyncio.get_running_loop()
+    async with connect("memory://") as queue, Worker(queue, [group]):
+        await queue.publish_many([Cause(number) for number in range(6)])
+        await begun.has(3)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while "3 calls of" not in caplog.text:  # noqa: ASYNC110 - the log has no signal
+                await asyncio.sleep(0.01)
+        assert len(begun) == 3
+        go_on.set()
+        await all_handled(queue, "group")
+        letters = await queue.dead_letters.list()
+    assert len(begun) == 6
+    assert {letter.reason for letter in letters} == {
+        "TimeoutError: the handler took longer than 0.02 s"
+    }
+    assert len(letters) == 3  # no attempt was used up of those that had to wait

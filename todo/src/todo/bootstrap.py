@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from dovetail import Worker, run
 from todo.addresses import web_address
+from todo.components import API
+from todo.exposure import check_exposed
 from todo.handlers.auditing import audit_handler
 from todo.handlers.mutating import mutating_handler
 from todo.handlers.presence import presence
 from todo.handlers.saving import save_handler
+from todo.hosts import hosts_of
 from todo.listening import Place
-from todo.opening import Needs, Opened, opened, opened_store
+from todo.opening import Needs, Opened, opened, opened_queue, opened_store
 from todo.settings import Settings
 from todo.settings_reader import SettingsInvalid
 
@@ -26,6 +29,8 @@ log = logging.getLogger("todo")
 
 #: Database connections of a component that answers people; handlers have one.
 READERS = 4
+#: Of the search-handler: who looks for something does not wait for what is indexed.
+SEARCHERS = 2
 #: Seconds that handlers have to finish after SIGTERM. Docker kills after ten, and everything is to be
 #: closed by then.
 DRAIN_SECONDS = 8.0
@@ -35,14 +40,17 @@ async def run_save_handler(settings: Settings) -> None:
     """The save-handler, until it is told to stop."""
     async with opened("save-handler", settings, Needs(connections=1)) as parts:
         await parts.store.prepare()
-        groups = [save_handler(parts.store, settings.save_handler), presence("save-handler")]
+        groups = [
+            save_handler(parts.store, settings.save_handler),
+            presence("save-handler", parts.work),
+        ]
         await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
 
 
 async def run_audit_handler(settings: Settings) -> None:
     """The audit-handler, until it is told to stop."""
     async with opened("audit-handler", settings, Needs()) as parts:
-        groups = [audit_handler(), presence("audit-handler")]
+        groups = [audit_handler(), presence("audit-handler", parts.work)]
         await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
 
 
@@ -51,7 +59,40 @@ async def run_mutating_handler(settings: Settings) -> None:
     async with opened("mutating-handler", settings, Needs(connections=1)) as parts:
         await parts.store.prepare()
         group = mutating_handler(parts.store, settings.mutating_handler)
-        groups = [group, presence("mutating-handler")]
+        groups = [group, presence("mutating-handler", parts.work)]
+        await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
+
+
+async def run_search_handler(settings: Settings) -> None:
+    """The search-handler, until it is told to stop."""
+    searching = import_module("todo.handlers.searching")
+    needs = Needs(connections=SEARCHERS, searchable=True)
+    async with opened("search-handler", settings, needs) as parts:
+        await parts.store.prepare()
+        filling = searching.Filling(parts.store)
+        groups = [
+            searching.search_handler(parts.store, filling),
+            presence("search-handler", parts.work),
+        ]
+        answering = run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
+        await _while(answering, filling.run())
+
+
+async def run_calendar_handler(settings: Settings) -> None:
+    """The calendar-handler, until it is told to stop."""
+    async with opened("calendar-handler", settings, Needs(connections=1)) as parts:
+        await parts.store.prepare()
+        calendar_handler = import_module("todo.handlers.calendar").calendar_handler
+        groups = [calendar_handler(parts.store), presence("calendar-handler", parts.work)]
+        await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
+
+
+async def run_webhook_handler(settings: Settings) -> None:
+    """The webhook-handler, until it is told to stop."""
+    webhooks = import_module("todo.handlers.webhooks")
+    wanted = webhooks.usable(settings.webhook_handler)
+    async with opened("webhook-handler", settings, Needs()) as parts:
+        groups = [*webhooks.webhook_handlers(wanted), presence("webhook-handler", parts.work)]
         await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
 
 
@@ -75,16 +116,19 @@ async def _serve(component: str, place: Place, settings: Settings) -> None:
             ]
         )
     listener = place.bind()
+    check_exposed(settings, [component])
     needs = Needs(READERS, answers_requests=True)
     async with (
         opened(component, settings, needs) as parts,
-        Worker(parts.queue, [presence(component)], observers=parts.observers),
+        Worker(parts.queue, [presence(component, parts.work)], observers=parts.observers),
     ):
         app = _app(component, parts, settings)
         serve = import_module("todo.server").serve
+        refusals = import_module("todo.serving.refusals")
+        style = refusals.as_problem if component == API else refusals.as_text
         log.info("listening at %s", web_address(place.host, place.port))
         # Pages are served while the database is not there yet: adding does not need it.
-        await _while_serving(serve(app, listener), parts.store.prepare())
+        await _while(serve(app, listener, hosts_of(settings), style), parts.store.prepare())
 
 
 def _app(component: str, parts: Opened, settings: Settings) -> Starlette:
@@ -95,24 +139,34 @@ def _app(component: str, parts: Opened, settings: Settings) -> Starlette:
     return app
 
 
-async def _while_serving(serving: Awaitable[None], preparing: Awaitable[None]) -> None:
+async def _while(work: Awaitable[None], beside: Awaitable[None]) -> None:
     """Wait for the end of the first; the second may end before, but not fail."""
-    server, preparation = asyncio.ensure_future(serving), asyncio.ensure_future(preparing)
+    first, second = asyncio.ensure_future(work), asyncio.ensure_future(beside)
     try:
-        await asyncio.wait({server, preparation}, return_when=asyncio.FIRST_COMPLETED)
-        if preparation.done():
-            preparation.result()
-        await server
+        await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+        if second.done():
+            second.result()
+        await first
     finally:
-        server.cancel()
-        preparation.cancel()
-        await asyncio.gather(server, preparation, return_exceptions=True)
+        first.cancel()
+        second.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
 
 
 async def migrate(settings: Settings) -> None:
     """Bring the schema up to date, waiting for the database."""
     async with opened_store("migrate", settings) as store:
         await store.prepare()
+
+
+async def rebuild(settings: Settings) -> None:
+    """Read the history of the queue into the database."""
+    work = import_module("todo.rebuilding.work")
+    set_damaged_aside = import_module("todo.rebuilding.damaged").set_damaged_aside
+    async with opened_queue("rebuild", settings) as queue:
+        await asyncio.to_thread(set_damaged_aside, settings)
+        async with opened_store("rebuild", settings) as store:
+            await work.rebuild(queue, store, settings)
 
 
 #: The components by name. What only one of them needs, it imports when it starts.
@@ -122,4 +176,7 @@ COMPONENTS: dict[str, Callable[[Settings], Awaitable[None]]] = {
     "save-handler": run_save_handler,
     "audit-handler": run_audit_handler,
     "mutating-handler": run_mutating_handler,
+    "search-handler": run_search_handler,
+    "calendar-handler": run_calendar_handler,
+    "webhook-handler": run_webhook_handler,
 }

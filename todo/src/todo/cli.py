@@ -1,9 +1,11 @@
-"""The command line: up, scale, run, migrate, health."""
+"""The command line: up, scale, run, migrate, rebuild, health."""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -12,7 +14,23 @@ from todo.components import COMPONENTS, SCALABLE
 # Commands import what they need when they are called, so that `--help` and a typing error are quick.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Says in a line that there is too little memory, wherever that is found out."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """As click's."""
+        try:
+            return super().main(*arguments, **options)
+        except MemoryError:
+            os.write(2, b"todo: there is too little memory to start\n")
+            sys.exit(1)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="dovetail-todo", message="todo %(version)s")
 def main() -> None:
     """A to-do list of small components that only talk through a queue.
 
@@ -30,9 +48,9 @@ def main() -> None:
 def up(only: str, added: str, without: str, scale: tuple[str, ...]) -> None:
     """Run the application, one process for each component.
 
-    These are queue, web, api and save-handler. Two more, audit-handler and mutating-handler, are
-    features that can be added while it runs, with `todo run`; `todo scale` changes how many handlers
-    there are. Ctrl-C stops everything in order.
+    These are queue, web, api and save-handler. The others are features that can be added while it
+    runs, with `todo run`; `todo scale` changes how many handlers there are. Ctrl-C stops everything
+    in order.
 
     \b
     Examples:
@@ -59,10 +77,10 @@ def _complete_counts(context: click.Context, parameter: click.Parameter, word: s
 def scale(counts: tuple[str, ...]) -> None:
     """Change how many handlers `todo up` runs, while it runs.
 
-    NAME is save-handler, audit-handler or mutating-handler, N a number from 0 to 100. More are
-    started; of too many the newest finish what they have in hand and end, and nothing is lost. It
-    returns when that is done, and says what runs then. Names that are not given stay as they are;
-    without any, it lists what runs.
+    NAME is a handler (save-, audit-, mutating-, search-, calendar- or webhook-handler), N a number
+    from 0 to 100. More are started; of too many the newest finish what they have in hand and end,
+    and nothing is lost. It returns when that is done, and says what runs then. Names that are not
+    given stay as they are; without any, it lists what runs.
 
     \b
     Examples:
@@ -88,9 +106,9 @@ def scale(counts: tuple[str, ...]) -> None:
 def run(component: str, supervised: bool) -> None:
     """Run one component in the foreground.
 
-    COMPONENT is web, api, save-handler, audit-handler or mutating-handler. It joins the queue that
-    is running: with the setting TODO_QUEUE_URL left as it is, that of `todo up` on the same data
-    folder.
+    COMPONENT is web, api, or a handler: save-, audit-, mutating-, search-, calendar- or
+    webhook-handler. It joins the queue that is running: with the setting TODO_QUEUE_URL left as it
+    is, that of `todo up` on the same data folder.
     """
     process = import_module("todo.process")
     if supervised:
@@ -110,11 +128,30 @@ def migrate() -> None:
 
 
 @main.command()
+def rebuild() -> None:
+    """Make the database anew from the events that the queue has kept, and end.
+
+    The queue must run; everything else may run or not. A database that was lost is there again when
+    this ends, as far back as the history of the queue reaches, which it says: TODO_HISTORY days, or
+    all of it where that is "forever". A SQLite file that is damaged is set aside first.
+
+    What the history does not tell of stays as it is, and ending this in the middle does no harm.
+    """
+    work = import_module("todo.bootstrap").rebuild
+    process = import_module("todo.process")
+    try:
+        sys.exit(process.run_process("rebuild", work))
+    except process.CannotRun as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
 @click.option("--ready", is_flag=True, help="Ask also whether it reaches its queue and database.")
 def health(ready: bool) -> None:
     """Say how the component is that runs here.
 
-    It is asked at the port TODO_METRICS_PORT. The exit status is 0 where all is well, and 1 otherwise.
+    It is asked at the port TODO_METRICS_PORT. The exit status is 0 where all is well, 2
+    where a setting is wrong, and 1 otherwise.
     Of `todo up`, that port is the first component's.
     """
     asking = import_module("todo.monitoring.asking")
@@ -122,4 +159,4 @@ def health(ready: bool) -> None:
         click.echo(asking.ask(ready=ready))
     except asking.Unhealthy as error:
         click.echo(error, err=True)
-        sys.exit(1)
+        sys.exit(error.status)

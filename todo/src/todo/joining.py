@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
+from urllib.parse import unquote
 
 from todo.reminder import Reminder
-from todo.settings import EMBEDDED, Settings
+from todo.settings import EMBEDDED, QUEUE_OF_UP, Settings
+from todo.settings_reader import SettingsInvalid
 
 log = logging.getLogger("todo")
 
@@ -20,8 +23,13 @@ async def queue_url(settings: Settings) -> str:
     folder = embedded_folder(settings)
     if folder is None:
         return settings.queue_url
+    if told := os.environ.get(QUEUE_OF_UP):
+        return told
     from dovetail.embedded import running  # noqa: PLC0415 - not for those who are told the address
 
+    if folder.exists() and not folder.is_dir():
+        raise SettingsInvalid([f"TODO_DATA_DIR: {folder} is a file; allowed is a folder"])
+    _check_it_is_ours(folder)
     reminder = Reminder()
     while (url := running(folder)) is None:
         if reminder.due():
@@ -34,8 +42,20 @@ async def queue_url(settings: Settings) -> str:
     return url
 
 
+def _check_it_is_ours(folder: Path) -> None:
+    """Raises SettingsInvalid where this user may not enter the folder: waiting would not help."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise SettingsInvalid(
+            [
+                f"TODO_DATA_DIR: the data folder {folder.absolute()} is another user's, as is the queue "
+                "that runs on it; allowed is a folder of this user's, or the address of a queue in "
+                "TODO_QUEUE_URL"
+            ]
+        )
+
+
 def embedded_folder(settings: Settings) -> Path | None:
     """Where the embedded queue keeps its messages; None where the queue is another."""
     if not settings.queue_url.startswith(EMBEDDED):
         return None
-    return Path(settings.queue_url.removeprefix(EMBEDDED) or settings.data_dir)
+    return Path(unquote(settings.queue_url.removeprefix(EMBEDDED)) or settings.data_dir)

@@ -6,6 +6,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
+from dovetail import plain_error
 from todo.settings_monitoring import MonitoringSettings
 from todo.settings_reader import SettingsInvalid
 
@@ -52,9 +53,7 @@ class Place:
             )
         if error.errno in (errno.EACCES, errno.EPERM):
             return f"{self.port_setting}: this user may not use port {self.port}; allowed is 1024 and up"
-        return (
-            f"{self.host_setting}: {self.host!r} is no address of this machine ({error.strerror})"
-        )
+        return f"{self.host_setting}: {self.host!r} is no address of this machine ({plain_error(error)})"
 
 
 def monitor_place(settings: MonitoringSettings) -> Place:

@@ -6,6 +6,8 @@ it imports rich where that is installed) and 0.07 s in each of the application's
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -13,10 +15,11 @@ from typing import TextIO
 
 import msgspec
 
+from dovetail import LogFormatter, printable
 from todo.settings import Settings
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(LogFormatter):
     """`12:30:01 warning the message`, and the traceback of an error below it."""
 
     default_time_format = "%H:%M:%S"
@@ -47,7 +50,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
+        try:
+            return printable(msgspec.json.encode(line).decode(), json=True)
+        except UnicodeEncodeError:  # half of a surrogate pair somewhere
+            return json.dumps(line, default=str)
 
 
 def configure(settings: Settings, component: str) -> None:
@@ -61,12 +67,16 @@ def configure(settings: Settings, component: str) -> None:
     for name in ("uvicorn", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     audit = logging.getLogger("todo.audit")
-    audit.handlers[:] = [_handler(sys.stdout, formatter if as_json else logging.Formatter())]
+    audit.handlers[:] = [_handler(sys.stdout, formatter if as_json else LogFormatter())]
     audit.setLevel(logging.INFO)
     audit.propagate = False
 
 
 def _handler(stream: TextIO, formatter: logging.Formatter) -> logging.Handler:
+    if isinstance(
+        stream, io.TextIOWrapper
+    ):  # a text that the terminal's encoding lacks is no failure
+        stream.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     return handler

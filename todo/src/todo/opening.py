@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 
 from dovetail import MessageQueue, Observer, Tracer, connect
 from todo.addresses import without_secrets
+from todo.data_folder import keep_to_ourselves
+from todo.handlers.presence import Work
+from todo.hosts import hosts_of
 from todo.joining import queue_url
 from todo.listening import monitor_place
+from todo.monitoring.disk import QueueDisk
 from todo.monitoring.monitor import Monitor
 from todo.settings import Settings
 from todo.settings_reader import SettingsInvalid
 from todo.store import Store, open_store
 from todo.store.address import parse
+from todo.store.preflight import wrong_database
 
 if TYPE_CHECKING:
     from todo.tracing.traces import Traces
@@ -31,6 +36,8 @@ class Needs:
 
     #: Connections to the database; none where it does not use it.
     connections: int = 0
+    #: With an index of all words in it.
+    searchable: bool = False
     #: It answers HTTP requests.
     answers_requests: bool = False
 
@@ -41,8 +48,10 @@ class Opened:
 
     queue: MessageQueue
     monitor: Monitor
-    #: What its workers tell what becomes of messages; nothing where nobody watches.
+    #: What its workers tell what becomes of messages.
     observers: list[Observer]
+    #: One of them: counts, for who asks who is there.
+    work: Work
     traces: Traces | None
     #: None where the component does not use it.
     database: Store | None
@@ -66,33 +75,61 @@ async def opened(component: str, settings: Settings, needs: Needs) -> AsyncItera
             stack.push_async_callback(traces.close)
         store = None
         if needs.connections:
+            check_database(settings)
             store = await stack.enter_async_context(
-                opened_store(component, settings, needs.connections)
+                opened_store(component, settings, needs.connections, searchable=needs.searchable)
             )
-        monitor = Monitor(store=store, answers_requests=needs.answers_requests)
+        monitor = Monitor(
+            store=store, answers_requests=needs.answers_requests, disk=QueueDisk(settings)
+        )
         await stack.enter_async_context(_watched(settings, monitor))
         url = await queue_url(settings)
         tracer = traces.of_queue(url) if traces else None
         monitor.queue = queue = await stack.enter_async_context(
             _queue(component, settings, url, tracer)
         )
-        observers = [*_metrics(settings, monitor, queue), *([tracer] if tracer else [])]
+        observers = [
+            work := Work(),
+            *_metrics(settings, monitor, queue),
+            *([tracer] if tracer else []),
+        ]
         if traces and store:
             kind = parse(settings.database).kind
             store = import_module("todo.tracing.store").traced(store, traces.tracer, kind)
-        yield Opened(queue, monitor, observers, traces, store)
+        yield Opened(queue, monitor, observers, work, traces, store)
+
+
+def check_database(settings: Settings) -> None:
+    """Raises SettingsInvalid for a file that can be no database: what waits for it would wait for ever."""
+    if complaint := wrong_database(settings.database):
+        name = settings.database_setting
+        raise SettingsInvalid([f"{name}: the database cannot be used: {complaint}"])
 
 
 @asynccontextmanager
 async def opened_store(
-    component: str, settings: Settings, connections: int = 1
+    component: str, settings: Settings, connections: int = 1, *, searchable: bool = False
 ) -> AsyncIterator[Store]:
     """The store, which waits for nothing before it is used or prepared."""
-    store = open_store(settings.database, connections=connections, name=f"todo/{component}")
+    keep_to_ourselves(settings)
+    store = open_store(
+        settings.database,
+        connections=connections,
+        name=f"todo/{component}",
+        setting=settings.database_setting,
+        searchable=searchable,
+    )
     try:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_queue(component: str, settings: Settings) -> AsyncIterator[MessageQueue]:
+    """The queue, for which this waits as long as it takes, saying so."""
+    async with _queue(component, settings, await queue_url(settings), None) as queue:
+        yield queue
 
 
 @asynccontextmanager
@@ -104,8 +141,9 @@ async def _queue(
         source=f"todo/{component}",
         timeout=settings.queue_timeout,
         replicas=settings.queue_replicas,
+        keep=settings.keep,
         patience=None,
-        setting="TODO_QUEUE_URL",
+        setting=settings.queue_setting,
         tracer=tracer,
     ) as queue:
         log.info("connected to the queue at %s", without_secrets(url))
@@ -120,7 +158,7 @@ async def _watched(settings: Settings, monitor: Monitor) -> AsyncIterator[None]:
             yield
         else:
             port = import_module("todo.monitoring.port")
-            async with port.serving(monitor_place(settings), monitor):
+            async with port.serving(monitor_place(settings), monitor, hosts_of(settings)):
                 yield
     finally:
         await monitor.close()
@@ -143,8 +181,8 @@ def _traces(component: str, settings: Settings) -> Traces | None:
         raise SettingsInvalid(
             [
                 f"TODO_TRACES_ENDPOINT: traces need {str(error.name).partition('.')[0]}, which is not "
-                "installed: "
-                "pip install 'todo[tracing]', or leave the setting out"
+                "installed: pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http (or "
+                "'dovetail-todo[tracing]'), or leave the setting out"
             ]
         ) from error
     return Traces(settings.traces_endpoint, component)

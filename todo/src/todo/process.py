@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
-from dovetail import ConfigurationError
+from dovetail import ConfigurationError, DovetailError, plain_error, printable
 from todo import logs
 from todo.components import WRONG
+from todo.data_folder import UMASK
 from todo.settings import Settings, read_settings
 from todo.settings_reader import SettingsInvalid
-from todo.store import SchemaTooNew, StoreRefused
+from todo.store import SchemaTooNew, StoreRefused, StoreUnavailable
 
 log = logging.getLogger("todo")
 
@@ -46,6 +47,7 @@ def run_process(
         settings = read_settings()
     except SettingsInvalid as error:
         return _wrong(*error.lines)
+    os.umask(UMASK)
     try:
         logs.configure(settings, name)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -53,18 +55,23 @@ def run_process(
     except SettingsInvalid as error:
         return _wrong(*error.lines)
     except ConfigurationError as error:
-        setting = error.setting or "TODO_QUEUE_URL"
+        setting = error.setting or settings.queue_setting
         line = _naming(_SETTINGS.get(setting, setting), str(error))
         return _wrong(line + _password_from("TODO_QUEUE_PASSWORD", settings.queue_password))
     except SchemaTooNew as error:
-        return _wrong(f"TODO_DATABASE_URL: the database cannot be used: {error}")
+        return _wrong(f"{settings.database_setting}: the database cannot be used: {error}")
     except StoreRefused as error:
-        line = f"TODO_DATABASE_URL: the database cannot be used: {error}"
+        line = f"{settings.database_setting}: the database cannot be used: {error}"
         return _wrong(line + _password_from("TODO_DATABASE_PASSWORD", settings.database_password))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except CannotRun:
         raise
+    except (DovetailError, StoreUnavailable, OSError, MemoryError) as error:
+        # A thing of the outside, and none of ours: a line says all there is to say.
+        log.error("%s ends: %s", name, plain_error(error))
+        log.debug("where it was", exc_info=True)
+        return 1
     except Exception:
         log.exception("%s ends because of an error", name)
         return 1
@@ -89,7 +96,7 @@ def _password_from(setting: str, password: str | None) -> str:
 
 def _wrong(*lines: str) -> int:
     for line in lines:
-        print(line, file=sys.stderr)  # noqa: T201 - there may be no log yet, and it is for a person
+        print(printable(line), file=sys.stderr)  # noqa: T201 - there may be no log yet, and it is for a person
     return WRONG
 
 

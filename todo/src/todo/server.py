@@ -8,11 +8,16 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
 
-from todo.serving.joined import HttpProtocol
+from todo.hosts import Hosts
+from todo.serving.bounds import UNREAD_SECONDS
+from todo.serving.protocol import Door, HttpProtocol
+from todo.serving.refusals import Style
 
 log = logging.getLogger("todo.server")
 
@@ -29,14 +34,18 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Starlette, listener: socket.socket) -> None:
+async def serve(app: Starlette, listener: socket.socket, hosts: Hosts, style: Style) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests that run; a second signal ends at once.
+
+    `hosts` are the names that it answers to, and `style` is that of refusals.
 
     The application's `state.close`, where it has one, is called first: it ends what would go on for ever.
     """
+    door = Door(hosts, style)
     config = uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=cast("type[HttpProtocol]", partial(HttpProtocol, door)),
+        backlog=door.room.backlog,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -56,4 +65,16 @@ async def serve(app: Starlette, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    await server.serve(sockets=[listener])
+    if hasattr(
+        socket, "TCP_USER_TIMEOUT"
+    ):  # ends those whose machine is gone, and who read nothing
+        milliseconds = int(UNREAD_SECONDS * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    # Connections have it from their listener. Without it the end of an answer waits until the client has
+    # confirmed the rest; asyncio sets it only for sockets that name their protocol, which a Place's do not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    watching = asyncio.create_task(door.watch(), name="late connections")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()

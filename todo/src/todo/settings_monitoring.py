@@ -22,6 +22,7 @@ SECRETS_DIR = "TODO_SECRETS_DIR"
 DEFAULT_SECRETS_DIR = "/run/secrets"
 
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port number from 1 to 65535")]
+Switch = Annotated[bool, Meta(description="true or false")]
 Host = Annotated[str, Meta(min_length=1, description="a name or an address of this machine")]
 
 

@@ -94,7 +94,7 @@ class Reader:
         extra = meta.extra or {}
         try:
             value: object = msgspec.convert(
-                given.value if _is_text(plain) else _unpacked(given.value),
+                given.value if _is_text(plain) else _unpacked(_listed(given.value, extra)),
                 plain,
                 strict=False,
                 dec_hook=lambda cls, value: cls(value),
@@ -157,6 +157,13 @@ def _leaves(
             yield from _leaves(value, paths, here)
         else:
             yield here
+
+
+def _listed(value: object, extra: Mapping[str, Any]) -> object:
+    """Where several words are taken, they may come with commas between them."""
+    if extra.get("list") and isinstance(value, str) and not value.startswith("["):
+        return [word for one in value.split(",") if (word := one.strip())]
+    return value
 
 
 def _unpacked(value: object) -> object:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dovetail import plain_error
+
 #: The parts of a setting's name: its section, if it has one, and its own.
 SettingPath = tuple[str, ...]
 
@@ -75,7 +77,9 @@ class Sources:
             return tomllib.loads(self.file.read_text())
         except OSError as error:
             self.wrong.append(f"{self.file}: {_complaint(error)}")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            self.wrong.append(f"{self.file}: {_complaint(error)}")
+        except tomllib.TOMLDecodeError as error:
             self.wrong.append(f"{self.file} is not valid TOML: {error}")
         return {}
 
@@ -104,4 +108,4 @@ def _complaint(error: OSError | UnicodeDecodeError) -> str:
             f"the user of this program (uid {os.getuid()}) may not read the file; allow that, "
             "with `chmod a+r` or `chown` on the host"
         )
-    return f"the file cannot be read ({error.strerror}); mend that, or do without it"
+    return f"the file cannot be read ({plain_error(error)}); mend that, or do without it"

@@ -28,7 +28,7 @@ async def queue() -> AsyncIterator[MessageQueue]:
 
 
 @pytest_asyncio.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
+async def store(settings: Settings, patient: None) -> AsyncIterator[Store]:
     store = open_store(settings.database)
     await store.prepare()
     yield store

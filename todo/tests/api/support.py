@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from dovetail import MessageQueue, new_id
 from todo.events import NewItem
 from todo.items import Item
+from todo.store import Store
 
 
 @asynccontextmanager
@@ -31,6 +32,13 @@ async def published(queue: MessageQueue) -> list[Item]:
     """Every item that was published; nothing handles them."""
     received = await queue.waiting(NewItem, "nobody", most=1000)
     return [msgspec.convert(one.data, NewItem).item for one in received]
+
+
+async def until_saved(store: Store, id: str) -> None:
+    """Wait until the database has it."""
+    async with asyncio.timeout(10):
+        while await store.get(id) is None:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
 
 
 def items(*texts: str) -> list[Item]:
@@ -58,7 +66,8 @@ def is_problem(response: httpx.Response, status: int) -> dict[str, object]:
 async def serving(app: Starlette) -> AsyncIterator[str]:
     """A real server on a free port; its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        config = uvicorn.Config(app, log_config=None, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

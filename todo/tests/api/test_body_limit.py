@@ -1,4 +1,4 @@
-"""Bodies over 64 KiB are refused, whatever they say of their length, and without reading them all."""
+"""Bodies over 192 KiB are refused, whatever they say of their length, and without reading them all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def padded(size: int) -> bytes:
     return b" " * (size - len(core)) + core
 
 
-async def test_64_kib_are_taken(client: httpx.AsyncClient) -> None:
+async def test_192_kib_are_taken(client: httpx.AsyncClient) -> None:
     response = await client.post("/todo", content=padded(MAX_BODY), headers=JSON)
 
     assert response.status_code == 202
@@ -32,7 +32,7 @@ async def test_64_kib_are_taken(client: httpx.AsyncClient) -> None:
 async def test_one_byte_more_is_refused(client: httpx.AsyncClient, queue: MessageQueue) -> None:
     response = await client.post("/todo", content=padded(MAX_BODY + 1), headers=JSON)
 
-    assert "64 KiB" in str(is_problem(response, 413)["detail"])
+    assert "192 KiB" in str(is_problem(response, 413)["detail"])
     assert await published(queue) == []
 
 

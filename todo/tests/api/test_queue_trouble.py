@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from dovetail import MessageQueue, connect
+from dovetail import MessageQueue, connect, new_id
 from dovetail.testing.servers import NatsServer
 from todo.api.app import create_app
 from todo.settings import Settings
 from todo.store import Store
 
-from .support import client_of, is_problem, published
+from .support import client_of, is_problem, items, published
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 
@@ -55,6 +55,41 @@ async def test_a_queue_that_is_down_and_comes_back(
         assert [item.id for item in await published(queue)] == [problem["id"]]
         text = (await client.get("/metrics")).text
         assert "todo_tasks_created_total 1.0" in text
+
+
+async def test_a_change_while_the_queue_is_down(
+    new_nats_server: NewServer, store: Store, settings: Settings
+) -> None:
+    (item,) = items("milk")
+    await store.add([item])
+    server = await new_nats_server()
+    async with (
+        connect(server.url, timeout=1.5) as queue,
+        client_of(create_app(queue, store, settings)) as client,
+    ):
+        await server.kill()
+        wanted = {"done": True, "notes": "x"}
+        for response in (
+            await client.patch(f"/todo/{item.id}", json=wanted),
+            await client.delete(f"/todo/{item.id}"),
+        ):
+            assert "the change was not accepted" in str(is_problem(response, 503)["detail"])
+            assert int(response.headers["retry-after"]) > 0
+        # Nobody can tell whether this one waits to be saved.
+        assert "cannot be told" in str(
+            is_problem(await client.delete(f"/todo/{new_id()}"), 503)["detail"]
+        )
+        before = await store.get(item.id)
+        assert before is not None
+        assert not before.done
+
+        await server.start()
+        headers = {"Idempotency-Key": new_id()}
+        deadline = time.monotonic() + 20
+        while response.status_code != 202 and time.monotonic() < deadline:
+            response = await client.patch(f"/todo/{item.id}", json=wanted, headers=headers)
+        assert response.status_code == 202
+        assert (await client.get(f"/todo/{item.id}")).json()["notes"] == "x"
 
 
 async def test_a_queue_without_room(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
+import pytest_asyncio
+from msgspec.structs import replace
 
-from dovetail import MessageQueue, new_id
+from dovetail import MessageQueue, Worker, new_id
 from todo.api.app import create_app
+from todo.api.querying import SORTS
+from todo.handlers.searching import Filling, search_handler
 from todo.settings import Settings
 from todo.store import Store, open_store
+from todo.store.search import SearchableStore
 
 from .support import client_of, is_problem, items
 
 
 async def test_an_empty_list(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/todo")).json() == {"items": [], "next": None}
+    assert (await client.get("/todo")).json() == {"items": [], "next": None, "search": None}
 
 
 async def test_newest_last(client: httpx.AsyncClient, store: Store) -> None:
@@ -25,7 +31,10 @@ async def test_newest_last(client: httpx.AsyncClient, store: Store) -> None:
     body = (await client.get("/todo")).json()
 
     assert [one["item"] for one in body["items"]] == ["first", "second", "third"]
-    assert set(body["items"][0]) == {"id", "item", "date_added"}
+    first = body["items"][0]
+    assert " ".join(first) == ("id item done due tags notes position date_added date_saved status")
+    assert (first["done"], first["due"], first["tags"], first["notes"]) == (False, None, [], "")
+    assert (first["date_saved"] is not None, first["status"]) == (True, "saved")
     assert body["next"] is None
 
 
@@ -66,6 +75,15 @@ async def test_no_next_page_when_the_last_is_full(client: httpx.AsyncClient, sto
         ("after=", "after"),
         ("after=7", "after"),
         ("after=%00", "after"),
+        ("status=undone", "status"),
+        ("status=", "status"),
+        ("sort=colour", "sort"),
+        ("tag=", "tag"),
+        ("tag=two%20words", "tag"),
+        ("q=" + "x" * 257, "q"),
+        ("q=%00", "q"),
+        ("limit=1&limit=2", "limit"),
+        ("colour=red", "colour"),
     ],
 )
 async def test_wrong_parameters_are_named(
@@ -74,6 +92,89 @@ async def test_wrong_parameters_are_named(
     problem = is_problem(await client.get(f"/todo?{query}"), 422)
 
     assert problem["errors"] == [{"detail": problem["detail"], "parameter": parameter}]
+
+
+TEXTS = {"milk": "2026-12-03", "Bread": None, "cheese": "2026-11-30T10:00:00+01:00", "ÄPFEL": None}
+
+
+@pytest_asyncio.fixture
+async def shopping(store: Store) -> None:
+    """Four items: the first is done, the last two are tagged."""
+    found = [replace(one, due=TEXTS[one.item]) for one in items(*TEXTS)]
+    found[0] = replace(found[0], done=True, notes="two litres")
+    found[2:] = [replace(one, tags=("Home",)) for one in found[2:]]
+    await store.add(found)
+
+
+@pytest.mark.usefixtures("shopping")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "milk Bread cheese ÄPFEL"),
+        ("status=all", "milk Bread cheese ÄPFEL"),
+        ("status=active", "Bread cheese ÄPFEL"),
+        ("status=done", "milk"),
+        ("tag=home", "cheese ÄPFEL"),
+        ("tag=hom", ""),
+        ("q=MILK", "milk"),
+        ("q=litres+two", "milk"),
+        ("q=%25", ""),
+        ("q=äpf", "ÄPFEL"),
+        ("q=", "milk Bread cheese ÄPFEL"),
+        ("sort=-added", "ÄPFEL cheese Bread milk"),
+        ("sort=due&status=active&limit=1", "cheese"),
+        ("sort=-position", "ÄPFEL cheese Bread milk"),
+        ("status=active&tag=HOME&q=CHE&sort=-added", "cheese"),
+    ],
+)
+async def test_some_of_them(query: str, expected: str, client: httpx.AsyncClient) -> None:
+    response = await client.get(f"/todo?{query}")
+
+    assert response.status_code == 200
+    body = response.json()
+    assert " ".join(one["item"] for one in body["items"]) == expected
+    assert body["search"] == (None if "q=" not in query or query == "q=" else "plain")
+
+
+@pytest.mark.usefixtures("shopping")
+async def test_with_the_search_handler(
+    client: httpx.AsyncClient, queue: MessageQueue, settings: Settings
+) -> None:
+    index = cast("SearchableStore", open_store(settings.database, searchable=True))
+    await index.prepare()
+    filling = Filling(index)
+    await filling.once()
+    found = []
+    async with Worker(queue, [search_handler(index, filling)]):
+        query: dict[str, str | None] = {"q": "hom", "limit": "1", "status": "active"}
+        while query.get("after", "") is not None:
+            body = (await client.get("/todo", params=query)).json()
+            found += [one["item"] for one in body["items"]]
+            query["after"] = body["next"]
+            assert body["search"] == "full"
+        is_problem(await client.get("/todo", params={"q": "hom", "after": "hit:x"}), 422)
+    await index.close()
+    assert sorted(found) == ["cheese", "ÄPFEL"]
+
+
+@pytest.mark.usefixtures("shopping")
+@pytest.mark.parametrize("sort", SORTS)
+async def test_page_by_page_in_any_order(sort: str, client: httpx.AsyncClient) -> None:
+    whole = (await client.get("/todo", params={"sort": sort})).json()["items"]
+    found, query = [], {"sort": sort, "limit": "1"}
+    while query.get("after", "") is not None:
+        body = (await client.get("/todo", params=query)).json()
+        found += body["items"]
+        query["after"] = body["next"]
+    assert found == whole
+    assert len(found) == len(TEXTS)
+
+
+@pytest.mark.usefixtures("shopping")
+async def test_a_cursor_of_another_order_is_refused(client: httpx.AsyncClient) -> None:
+    after = (await client.get("/todo?sort=due&limit=1")).json()["next"]
+    problem = is_problem(await client.get("/todo", params={"sort": "item", "after": after}), 422)
+    assert problem["errors"] == [{"detail": problem["detail"], "parameter": "after"}]
 
 
 async def test_one_item(client: httpx.AsyncClient, store: Store) -> None:

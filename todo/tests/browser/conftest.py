@@ -16,19 +16,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from starlette.applications import Starlette
 
-from dovetail import Group, MessageQueue, Worker, connect
+from dovetail import MessageQueue, Worker, connect
 from dovetail.testing.servers import NatsServer, ServerMissing
 from todo.api.app import create_app as create_api
-from todo.events import ItemSaved, NewItem
-from todo.settings import Settings
+from todo.handlers.saving import save_handler
+from todo.settings import SaveHandlerSettings, Settings
 from todo.store import Store, open_store
 from todo.web.app import create_app as create_web
 
 #: What every test module here begins with.
 MARKS = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+# Milliseconds that something has to show; a machine that runs other tests beside these may need them.
+expect.set_options(timeout=15_000)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -54,7 +57,8 @@ class Running:
 async def serving(app: Starlette, port: int = 0) -> AsyncIterator[str]:
     """A real server; its address."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        config = uvicorn.Config(app, log_config=None, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -66,22 +70,11 @@ async def serving(app: Starlette, port: int = 0) -> AsyncIterator[str]:
                 await app.state.closed()
 
 
-def save_handler(store: Store) -> Group:
-    """Saves items and says so."""
-    group = Group("save-handler")
-
-    @group.on(NewItem, batch=100)
-    async def save(events: list[NewItem]) -> list[ItemSaved]:
-        await store.add([event.item for event in events])
-        return [ItemSaved(event.item) for event in events]
-
-    return group
-
-
 @asynccontextmanager
 async def saving(running: Running) -> AsyncIterator[None]:
-    """While this lasts, items are saved."""
-    async with Worker(running.queue, [save_handler(running.store)]):
+    """While this lasts, items and their changes are saved."""
+    group = save_handler(running.store, SaveHandlerSettings())
+    async with Worker(running.queue, [group]):
         yield
 
 

@@ -10,6 +10,7 @@ from todo.events import ItemAmended, ItemSaved
 from todo.items import Item
 
 from .conftest import MARKS, Running, saving
+from .support import live
 
 pytestmark = MARKS
 
@@ -22,24 +23,19 @@ async def _add(running: Running, text: str) -> str:
     return added
 
 
-async def _live(page: Page) -> None:
-    await expect(page.get_by_text("Updates by itself")).to_be_visible()
-
-
 async def test_an_item_of_the_api_appears_and_is_saved(running: Running, page: Page) -> None:
     await page.goto(f"{running.web}/list")
-    await _live(page)
+    await live(page)
     await page.evaluate("window.loadedOnce = true")
 
     added = await _add(running, "Record promo video")
     row = page.locator(f"#item-{added}")
     await expect(row.locator(".text")).to_have_text("Record promo video")
-    await expect(row.locator(".badge")).to_have_text("Waiting")
-    await expect(page.locator("#summary")).to_have_text("0 saved · 1 waiting to be saved")
+    await expect(row).to_have_attribute("data-state", "accepted")
 
     async with saving(running):
-        await expect(page.locator("#summary")).to_have_text("1 saved")
-        await expect(row.locator(".badge")).to_have_count(0)
+        await expect(row).to_have_attribute("data-state", "saved")
+        await expect(row.locator(".mark")).to_be_empty()
         await expect(row).to_have_count(1)
     assert await page.evaluate("window.loadedOnce")
 
@@ -53,7 +49,7 @@ async def test_amended_text_replaces_the_old(running: Running, page: Page) -> No
         return ItemAmended(item) if item else None
 
     await page.goto(f"{running.web}/list")
-    await _live(page)
+    await live(page)
     added = await _add(running, "buy milk")
     text = page.locator(f"#item-{added} .text")
     await expect(text).to_have_text("buy milk")
@@ -64,7 +60,7 @@ async def test_amended_text_replaces_the_old(running: Running, page: Page) -> No
 
 async def test_newest_on_top_and_rows_stay_the_same(running: Running, page: Page) -> None:
     await page.goto(f"{running.web}/list")
-    await _live(page)
+    await live(page)
     first = await _add(running, "first")
     await expect(page.locator(f"#item-{first}")).to_be_visible()
     await page.evaluate(f"document.getElementById('item-{first}').mark = 'kept'")
@@ -76,15 +72,13 @@ async def test_newest_on_top_and_rows_stay_the_same(running: Running, page: Page
     assert await page.locator(f"#item-{second}").count() == 1
 
 
-async def test_home_counts_by_itself(running: Running, page: Page) -> None:
+async def test_it_counts_by_itself(running: Running, page: Page) -> None:
     await page.goto(running.web)
-    await _live(page)
-
-    await _add(running, "one")
-    await expect(page.locator("#waiting")).to_have_text("1")
+    await live(page)
+    await expect(page.locator("#left")).to_have_text("0 items left")
     async with saving(running):
-        await expect(page.locator("#saved")).to_have_text("1")
-        await expect(page.locator("#waiting")).to_have_text("0")
+        await _add(running, "one")
+        await expect(page.locator("#left")).to_have_text("1 item left")
 
 
 async def test_two_pages_at_once(running: Running, page: Page, browser: Browser) -> None:

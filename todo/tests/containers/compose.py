@@ -17,7 +17,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 #: The tag of the images that are tested.
 VERSION = os.environ.get("TODO_VERSION", "trial")
 #: Every overlay that adds containers, so that all of them are removed.
-ADDING = ("audit", "api", "lab")
+ADDING = ("audit", "api", "lab", "search", "calendar", "webhook")
 
 
 class Failed(Exception):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from todo.components import SCALABLE
+
 from .compose import VERSION, Failed, inspect, run
 from .conftest import NewCompose
 
-NAMES = ("web", "api", "save-handler", "audit-handler", "mutating-handler", "tools")
+NAMES = ("web", "api", *SCALABLE, "tools")
 IMAGES = [f"dovetail-todo/{name}:{VERSION}" for name in NAMES]
 BASE = "python:3.11-slim-bookworm"
 #: Bytes.

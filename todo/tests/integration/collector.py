@@ -74,7 +74,7 @@ async def collecting(port: int) -> AsyncIterator[Collector]:
     """A collector on this port."""
     collector = Collector()
     app = Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])])
-    config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off")
+    config = uvicorn.Config(app, port=port, log_config=None, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:

@@ -38,7 +38,7 @@ async def _accept(queue: MessageQueue, count: int) -> set[str]:
 async def _saved(store: Store) -> list[str]:
     """The ids of all rows, one for each row."""
     ids: list[str] = []
-    while page := await store.page(after=ids[-1] if ids else None, limit=1000):
+    while page := (await store.page(after=ids[-1] if ids else None, limit=1000)).items:
         ids += [one.id for one in page]
     return ids
 

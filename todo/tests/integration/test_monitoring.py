@@ -18,7 +18,7 @@ from .conftest import Todo
 from .test_up import RUNS, until
 
 WRONG = 2
-COMPONENTS = ("web", "api", "save-handler", "audit-handler", "mutating-handler")
+COMPONENTS = ("web", "api", "save-handler", "audit-handler", "mutating-handler", "search-handler")
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +67,9 @@ async def test_every_component_is_alive_before_it_is_ready(
 async def test_health_says_what_is_wrong(todo_command: Todo, metrics_port: str) -> None:
     status, line = await _asked(todo_command)
     assert status == 1
-    assert (
-        line
-        == f"nothing answers at 127.0.0.1:{metrics_port} (TODO_METRICS_PORT): Connection refused"
+    assert line == (
+        f"nothing answers at 127.0.0.1:{metrics_port} (TODO_METRICS_PORT): nothing listens there "
+        "(connection refused)"
     )
     handler = await todo_command("run", "save-handler")
     await handler.said("waiting for the queue")
@@ -84,7 +84,7 @@ async def test_health_without_a_port_says_what_to_set(todo_command: Todo) -> Non
     assert status == 1
     assert line.startswith("TODO_METRICS_PORT is not set")
     status, line = await _asked(todo_command, METRICS_PORT="http")
-    assert status == 1
+    assert status == 2
     assert line.startswith("TODO_METRICS_PORT: 'http' will not do; allowed is a port number")
 
 

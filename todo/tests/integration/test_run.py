@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dovetail import connect
+from dovetail.embedded import running
 from dovetail.testing.servers import NatsServer, PostgresServer, Server
 from todo.addresses import without_secrets
 from todo.events import CountItems, ImportItems, WhoIsThere
@@ -19,17 +20,19 @@ from .test_up import RUNS, add
 DRAIN_SECONDS = 10.0
 
 
-def _address(settings: dict[str, str], queue_setting: dict[str, str]) -> str:
-    """Of the queue: another one's, or that of the server that `todo up` starts."""
-    return queue_setting.get("QUEUE_URL", f"nats://127.0.0.1:{settings['QUEUE_PORT']}")
+def _address(folder: Path, queue_setting: dict[str, str]) -> str:
+    """Of the queue: another one's, or that of the server that `todo up` has started in the folder."""
+    url = queue_setting.get("QUEUE_URL") or running(folder / "data")
+    assert url is not None
+    return url
 
 
 async def test_a_feature_is_added_to_the_running_system(
-    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
+    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str], tmp_path: Path
 ) -> None:
-    url = _address(settings, queue_setting)
     up = await todo_command("up", **queue_setting)
     await up.said(RUNS)
+    url = _address(tmp_path, queue_setting)
     await add(settings, "before it was there")
     audit = await todo_command("run", "audit-handler", **queue_setting)
     await audit.said(f"connected to the queue at {without_secrets(url)}")
@@ -124,12 +127,12 @@ async def test_migrate_makes_the_schema_and_ends(todo_command: Todo, tmp_path: P
 
 
 async def test_an_import_is_sent_from_outside(
-    todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
+    todo_command: Todo, tmp_path: Path, queue_setting: dict[str, str]
 ) -> None:
     components = "save-handler" if queue_setting else "queue,save-handler"
     up = await todo_command("up", "--only", components, **queue_setting)
     await up.said("presence listens")
-    async with connect(_address(settings, queue_setting)) as queue:
+    async with connect(_address(tmp_path, queue_setting)) as queue:
         command = await queue.send(ImportItems(["a", "b"]))
         made = (await up.said(f"import {command} makes ")).split()[-2:]
         for one in made:

@@ -33,7 +33,7 @@ async def test_a_program_older_than_the_schema_says_so_in_one_line(
     assert await command.ended() == WRONG
     (line,) = (one for one in command.lines if "TODO_" in one)
     assert line == command.lines[-1]
-    assert line.startswith("TODO_DATABASE_URL: the database cannot be used: a newer release ")
+    assert line.startswith("TODO_DATA_DIR: the database cannot be used: a newer release ")
     assert "TODO_VERSION" in line
     assert "Traceback" not in command.text
 

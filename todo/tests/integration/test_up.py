@@ -54,6 +54,19 @@ async def add(settings: dict[str, str], text: str) -> str:
     return found
 
 
+async def test_the_queue_syncs_as_the_setting_says(
+    todo_command: Todo, settings: dict[str, str]
+) -> None:
+    up = await todo_command("up", "--only", "queue", QUEUE_SYNC="always")
+    await up.said(RUNS)
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{settings['QUEUE_MONITOR_PORT']}/jsz")
+    assert answer.json()["config"]["sync_always"]
+    second = await todo_command("up", "--only", "queue")  # it does not ask for less
+    assert await second.ended() == 1
+    assert "runs already" in second.text
+
+
 async def test_it_runs_the_usual_components_and_says_where(
     todo_command: Todo, settings: dict[str, str], tmp_path: Path
 ) -> None:

@@ -69,6 +69,19 @@ async def test_a_host_that_is_not_ours_is_named(
     assert command.lines[0].startswith("TODO_WEB_HOST: '192.0.2.1' is no address of this machine")
 
 
+@pytest.mark.parametrize("arguments", [("up",), ("run", "web")], ids=" ".join)
+async def test_what_others_can_reach_needs_a_password(
+    todo_command: Todo, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    command = await todo_command(*arguments, WEB_HOST="0.0.0.0")
+    assert await command.ended() == WRONG
+    (line,) = command.lines
+    assert line.startswith("TODO_WEB_HOST (0.0.0.0): ")
+    assert "TODO_PASSWORD" in line
+    assert "TODO_OPEN" in line
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("name", ["QUEUE_PORT", "QUEUE_MONITOR_PORT"])
 async def test_a_port_of_the_queue_in_use_is_named(todo_command: Todo, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -111,7 +111,7 @@ async def test_what_strangers_ask_for_makes_one_label(web: Starlette, monitor: M
     assert await counted(monitor) == {
         ("GET", "unknown", "404"): 20,
         ("other", "unknown", "404"): 20,
-        ("GET", "/static/{name}", "404"): 20,
+        ("GET", "/static/{name:path}", "404"): 20,
     }
 
 
@@ -125,14 +125,14 @@ async def test_both_ports_show_the_same(api: Starlette, monitor: Monitor) -> Non
 
 
 async def test_a_page_that_stays_open_took_until_it_began(web: Starlette, monitor: Monitor) -> None:
-    async with EventStream(web, "list") as stream:
-        await stream.content()
+    async with EventStream(web) as stream:
+        await stream.until("reset")
         assert await samples(monitor, "http_requests_in_progress") == [({}, 0)]
-        assert await counted(monitor) == {("GET", "/events/{view}", "200"): 1}
+        assert await counted(monitor) == {("GET", "/live", "200"): 1}
         (before,) = await samples(monitor, "http_request_duration_seconds_sum")
-    assert await counted(monitor) == {("GET", "/events/{view}", "200"): 1}
+    assert await counted(monitor) == {("GET", "/live", "200"): 1}
     (after,) = await samples(monitor, "http_request_duration_seconds_sum")
-    assert before == after == ({"method": "GET", "route": "/events/{view}"}, after[1])
+    assert before == after == ({"method": "GET", "route": "/live"}, after[1])
     assert 0 < after[1] < 1
 
 

@@ -103,7 +103,7 @@ async def test_a_component_with_a_queue_is_ready(place: Place) -> None:
 
 
 async def test_head_has_no_body(served: Place) -> None:
-    answer = await sent(served, b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = await sent(served, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"content-length: 15\r\n" in answer
     assert answer.endswith(b"\r\n\r\n")
@@ -144,7 +144,7 @@ async def test_more_than_a_request_has_is_not_read(served: Place, huge: bytes) -
 
 
 async def test_a_request_in_many_parts_is_understood(served: Place) -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     answer = await sent(served, *(request[i : i + 1] for i in range(len(request))))
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 

@@ -25,7 +25,12 @@ from todo.settings import Settings
 from todo.store import Store, StoreFull, StoreUnavailable, open_store
 from todo.web.app import create_app as create_web
 
-from .small_disk import fill, give_away, read_only, small_disk
+from ..small_disk import (  # noqa: TID252 - tests have no absolute names
+    fill,
+    give_away,
+    read_only,
+    small_disk,
+)
 
 NewServer = Callable[..., Awaitable[Server]]
 NewPostgres = Callable[..., Awaitable[PostgresServer]]

@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from dovetail.embedded import running
 from dovetail.embedded.ports import free_port
 
 #: Where the commands are that `make setup` makes.
@@ -33,10 +34,12 @@ class Process:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, *words: str, environment: dict[str, str], folder: Path) -> Self:
+    async def start(
+        cls, *words: str, environment: dict[str, str], folder: Path, commands: Path = BIN
+    ) -> Self:
         """Start `todo …` or `dovetail …`."""
         process = await asyncio.create_subprocess_exec(
-            str(BIN / words[0]),
+            str(commands / words[0]),
             *words[1:],
             env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **environment},
             cwd=folder,
@@ -104,13 +107,15 @@ class Application:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        #: The folder with the commands.
+        self.commands = BIN
         ports = {
             name: free_port()
             for name in ("WEB_PORT", "API_PORT", "QUEUE_PORT", "QUEUE_MONITOR_PORT")
         }
         self.web_url = f"http://127.0.0.1:{ports['WEB_PORT']}"
         self.api_url = f"http://127.0.0.1:{ports['API_PORT']}"
-        self.queue_url = settings.get("QUEUE_URL", f"nats://127.0.0.1:{ports['QUEUE_PORT']}")
+        self._queue_url = settings.get("QUEUE_URL")
         self.monitor_url = f"http://127.0.0.1:{ports['QUEUE_MONITOR_PORT']}"
         self.environment = {f"TODO_{name}": str(port) for name, port in ports.items()}
         self.environment |= {"TODO_DATA_DIR": str(folder / "data")}
@@ -133,10 +138,19 @@ class Application:
             if error is not None:
                 print(process.output)  # noqa: T201 - pytest shows it where the test fails
 
+    @property
+    def queue_url(self) -> str:
+        """Of the queue, which runs."""
+        url = self._queue_url or running(self.folder / "data")
+        assert url is not None
+        return url
+
     async def start(self, *words: str, **settings: str) -> Process:
         """Start a command with the application's settings; it is ended with the application."""
         environment = self.environment | {f"TODO_{name}": value for name, value in settings.items()}
-        process = await Process.start(*words, environment=environment, folder=self.folder)
+        process = await Process.start(
+            *words, environment=environment, folder=self.folder, commands=self.commands
+        )
         self.processes.append(process)
         return process
 

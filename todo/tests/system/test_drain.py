@@ -6,8 +6,12 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from .application import PATIENCE, Application
 from .load import load, saved_by
+
+pytestmark = pytest.mark.heavy
 
 RESTARTS = 3
 DRAIN_SECONDS = 10.0

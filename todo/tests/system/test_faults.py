@@ -1,33 +1,41 @@
-"""The whole application under kill -9: what was accepted is saved once, whatever dies."""
+"""The whole application under kill -9: what was accepted is saved once, and everyone ends with one list."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-import asyncpg
-import httpx
+import msgspec
 import pytest
 
-from dovetail import connect
+from dovetail import Group, Received, Worker, connect
 from dovetail.testing.servers import PostgresServer, Server
+from todo.events import ANY_CHANGE, CHANGES, NewItem
+from todo.items import Item
+from todo.store import Store, StoreUnavailable, open_store
+from todo.store.query import Query
 
 from .application import Application, children
+from .pages import open_pages, rows_of
+from .people import Fields, Person
 
-ITEMS = 3_000
-CLIENTS = 12
-#: Seconds that each client waits after a request while faults are still to come.
-PAUSE = 0.05
+PEOPLE = 20
+BROWSERS = 2
 #: How often each of the faults happens.
-ROUNDS = 4
+ROUNDS = 3
 #: Seconds between two faults; what a fault itself takes comes on top.
 CALM = 0.6
+#: Items that one reading of a store brings.
+MOST = 10_000
 
 NewServer = Callable[..., Awaitable[Server]]
+Row = TypeVar("Row")
 
 
 @pytest.fixture(params=["embedded", "redis", "rabbit"])
@@ -40,9 +48,10 @@ def new_queue_server(request: pytest.FixtureRequest) -> NewServer | None:
 
 
 @pytest.mark.faults
+@pytest.mark.heavy
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_every_accepted_item_is_saved_once_whatever_is_killed(
+async def test_every_list_ends_the_same_whatever_is_killed(
     tmp_path: Path,
     new_postgres_server: Callable[..., Awaitable[PostgresServer]],
     new_queue_server: NewServer | None,
@@ -54,57 +63,72 @@ async def test_every_accepted_item_is_saved_once_whatever_is_killed(
     async with Application(tmp_path, **settings) as app:
         up = await app.up("--scale", "save-handler=3")
         await app.until(lambda: app.answers(app.api_url + "/ready"))
-        over = asyncio.Event()
-        load = asyncio.create_task(_load(app, over))
-        faults: list[Callable[[], Awaitable[None]]] = [
-            partial(_kill, up.pid, " save-handler"),
-            partial(_crash, queue_server, up.pid),
-            postgres.restart,
-            partial(_kill, up.pid, " web"),
-        ]
-        for fault in faults * ROUNDS:
-            await fault()
-            await asyncio.wait([load], timeout=CALM)
-        assert not load.done(), "the load must outlast the faults"
-        over.set()
-        accepted, refused = await load
-        await _saved(app, settings["DATABASE_URL"], accepted)
-        await app.until(lambda: app.answers(app.web_url + "/health"))
+        people = [Person(app, f"person{number}") for number in range(PEOPLE)]
+        async with (
+            copied(app.queue_url, tmp_path) as copy,
+            open_pages(app.web_url, BROWSERS) as pages,
+        ):
+            over = asyncio.Event()
+            load = asyncio.gather(*(person.live(over) for person in people))
+            faults: list[Callable[[], Awaitable[None]]] = [
+                partial(_kill, up.pid, " save-handler"),
+                partial(_crash, queue_server, up.pid),
+                postgres.restart,
+                partial(_kill, up.pid, " web"),
+            ]
+            for fault in faults * ROUNDS:
+                await fault()
+                await asyncio.wait([load], timeout=CALM)
+            assert not load.done()
+            over.set()
+            await load
+
+            wanted = sorted(one for person in people for one in person.items.items())
+            store = open_store(settings["DATABASE_URL"])
+            try:
+                await _becomes(app, "the database", partial(_fields, store), wanted)
+                await _becomes(
+                    app, "the other database", partial(_items, copy), await _items(store)
+                )
+                rows = [_row(item) for item in await _listed(store)]
+                for page in pages:
+                    await _becomes(app, "a page", partial(rows_of, page), rows)
+            finally:
+                await store.close()
+            for person in people:
+                for removed in person.removed:
+                    answer = await app.http.get(f"{app.api_url}/todo/{removed}")
+                    assert answer.status_code == 404
         async with connect(app.queue_url) as queue:
             assert not await queue.dead_letters.list()
         for name in ("save-handler", "web", *([] if queue_server else ["queue"])):
             assert any(name in line and " ended with " in line for line in up.lines), name
-        print(f"{ROUNDS * len(faults)} faults, {len(accepted)} accepted, {len(refused)} refused")  # noqa: T201
+        accepted = sum(person.accepted for person in people)
+        refused = sum(person.refused for person in people)
+        said = f"{accepted} accepted, {refused} tried again, {len(rows)} items"
+        print(f"{ROUNDS * len(faults)} faults, {said}")  # noqa: T201
 
 
-async def _load(app: Application, over: asyncio.Event) -> tuple[set[str], list[str]]:
-    """Add ITEMS items, in haste once the faults are over; those accepted, and what was said to others."""
-    accepted: set[str] = set()
-    refused: list[str] = []
-    numbers = iter(range(ITEMS))
+@asynccontextmanager
+async def copied(queue_url: str, folder: Path) -> AsyncIterator[Store]:
+    """An SQLite database that a group of its own fills with the same events."""
+    store = open_store(f"sqlite:///{folder}/copy.db", connections=1)
+    await store.prepare()
+    group = Group("copy-handler", not_ready=(StoreUnavailable,))
 
-    async def client() -> None:
-        for number in numbers:
-            text = f"item {number}"
-            try:
-                response = await app.add(text)
-            except httpx.TransportError as error:
-                refused.append(repr(error))
-                continue
-            if response.status_code == 202:
-                accepted.add(text)
-            else:
-                assert response.status_code == 503, response.text
-                assert response.headers["content-type"] == "application/problem+json"
-                assert int(response.headers["retry-after"]) > 0
-                refused.append(response.text)
-            if not over.is_set():
-                await asyncio.sleep(PAUSE)
+    @group.on(NewItem, batch=100)
+    async def add(events: list[NewItem]) -> None:
+        await store.add([event.item for event in events])
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(CLIENTS):
-            group.create_task(client())
-    return accepted, refused
+    @group.on(ANY_CHANGE, batch=100)
+    async def change(events: list[Received]) -> None:
+        await store.apply([msgspec.convert(one.data, CHANGES[one.subject]) for one in events])
+
+    try:
+        async with connect(queue_url) as queue, Worker(queue, [group]):
+            yield store
+    finally:
+        await store.close()
 
 
 async def _kill(parent: int, word: str) -> None:
@@ -122,19 +146,55 @@ async def _crash(queue_server: Server | None, up: int) -> None:
         await queue_server.start()
 
 
-async def _saved(app: Application, database: str, accepted: set[str]) -> None:
-    """Wait until all that was accepted is in the table; each text is there once."""
+async def _becomes(
+    app: Application, what: str, read: Callable[[], Awaitable[Sequence[Row]]], wanted: Sequence[Row]
+) -> None:
+    """Wait until what is read is what is wanted."""
+    last: Sequence[Row] = ()
 
-    async def rows() -> list[str]:
-        connection = await asyncpg.connect(database.replace("postgresql+asyncpg", "postgresql"))
-        try:
-            return [row["item"] for row in await connection.fetch("SELECT item FROM todos")]
-        finally:
-            await connection.close()
+    async def equal() -> bool:
+        nonlocal last
+        last = await read()
+        return last == wanted
 
-    async def all_there() -> bool:
-        return accepted <= set(await rows())
+    try:
+        await app.until(equal, within=60)
+    except AssertionError as error:
+        more = [one for one in last if one not in wanted]
+        less = [one for one in wanted if one not in last]
+        raise AssertionError(
+            f"{what} has {more} too many and lacks {less}, or another order"
+        ) from error
 
-    await app.until(all_there, within=90)
-    texts = await rows()
-    assert len(texts) == len(set(texts))
+
+async def _listed(store: Store) -> list[Item]:
+    """All of it, as the page has it."""
+    page = await store.page(Query(sort="-position"), limit=MOST)
+    assert page.next is None
+    return page.items
+
+
+async def _items(store: Store) -> list[Item]:
+    """The same, but for when it was saved: that is each store's own."""
+    return [msgspec.structs.replace(item, date_saved=None) for item in await _listed(store)]
+
+
+async def _fields(store: Store) -> list[tuple[str, Fields]]:
+    """What people see of each item, in the order of the ids."""
+    return sorted(
+        (
+            item.id,
+            {
+                "item": item.item,
+                "done": item.done,
+                "due": item.due,
+                "tags": list(item.tags),
+                "notes": item.notes,
+            },
+        )
+        for item in await _listed(store)
+    )
+
+
+def _row(item: Item) -> list[object]:
+    return [item.id, item.item, item.done, list(item.tags), ""]

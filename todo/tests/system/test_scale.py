@@ -8,8 +8,12 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from .application import PATIENCE, Application, Process, children
 from .load import load, saved_by
+
+pytestmark = pytest.mark.heavy
 
 #: Up, down, to none and back; at the end there is one to save what is left.
 COUNTS = (3, 1, 4, 0, 2, 1)

@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from dovetail.testing.servers import PostgresServer
 
 from .application import PATIENCE, Application
+
+pytestmark = pytest.mark.heavy
 
 ITEMS = 1_500
 HANDLERS = 3

@@ -6,20 +6,26 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from dovetail import MessageQueue, connect, new_id
+from todo.events import Change, ChangeSaved
 from todo.items import Item
+from todo.merging import merged
 from todo.store import StoreUnavailable
+from todo.store.query import Added
 
 
 class FakeStore:
     """Items in a dict. Databases are tested in tests/store; here it is the handlers."""
 
     def __init__(self) -> None:
-        self.items: dict[str, Item] = {}
+        self.rows: dict[str, Item] = {}
+        self.added: dict[str, Item] = {}
+        self.changes: dict[str, dict[str, Change]] = {}
         #: Sizes of the batches that were added.
         self.batches: list[int] = []
         self.down = False
@@ -33,43 +39,61 @@ class FakeStore:
 
     async def close(self) -> None: ...
 
-    async def add(self, items: Sequence[Item]) -> None:
+    async def add(self, items: Sequence[Item]) -> Added:
         await self._use()
         for item in items:
-            self.items.setdefault(item.id, item)
+            self.added.setdefault(item.id, item)
+            self._project(item.id)
         self.batches.append(len(items))
         await self._tell()
+        lost = [
+            item
+            for item in items
+            if item.item != self.added[item.id].item
+            and item.date_added != self.added[item.id].date_added
+        ]
+        return Added([self.rows.get(item.id) for item in items], lost)
 
-    async def amend(self, id: str, change: Callable[[str], str]) -> Item | None:
+    async def apply(self, changes: Sequence[Change]) -> Sequence[ChangeSaved]:
         await self._use()
-        item = self.items.get(id)
-        if item is None or change(item.item) == item.item:
-            return None
-        self.items[id] = Item(id, change(item.item), item.date_added)
+        for change in changes:
+            self.changes.setdefault(change.id, {})[change.change] = change
+            self._project(change.id)
         await self._tell()
-        return self.items[id]
+        return [
+            ChangeSaved(
+                one,
+                tuple(change.change for change in changes if change.id == one),
+                self.rows.get(one),
+                early=one not in self.added,
+            )
+            for one in dict.fromkeys(change.id for change in changes)
+        ]
 
     async def count(self) -> int:
         await self._use()
-        return len(self.items)
+        return len(self.rows)
 
     async def get(self, id: str) -> Item | None:
         await self._use()
-        return self.items.get(id)
+        return self.rows.get(id)
 
-    async def page(self, *, after: str | None = None, limit: int = 100) -> list[Item]:
+    async def __none(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
 
-    async def newest(self, limit: int, *, before: str | None = None) -> list[Item]:
-        raise NotImplementedError
-
-    async def missing(self, ids: Sequence[str]) -> set[str]:
-        raise NotImplementedError
+    amend = items = page = newest = missing = counts = tags = history = __none
+    removed = changed_since = removed_since = put_back = saved_at = __none
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until it holds after a change."""
         async with asyncio.timeout(10), self.changed:
             await self.changed.wait_for(condition)
+
+    def _project(self, id: str) -> None:
+        item = merged(self.added.get(id), self.changes.get(id, {}).values())
+        self.rows.pop(id, None)
+        if item is not None:
+            self.rows[id] = item
 
     async def _use(self) -> None:
         if self.down:

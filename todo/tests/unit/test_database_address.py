@@ -56,6 +56,15 @@ def test_what_is_allowed(url: str, driver_url: str, shown: str) -> None:
         ("postgresql://u:secret@h:port/d", "port"),
         ("postgresql://u:secret@h:99999/d", "port"),
         ("postgresql://u:secret@h/d?schema=x", "'schema'"),
+        ("postgresql://u:secret@h/d?sslmode=bogus", "sslmode=bogus; known are disable"),
+        ("postgresql://u:secret@h/d?ssl=true", "ssl=true; known are disable"),
+        ("postgresql://u:secret@h/d?sslmode=", "'sslmode' without a value"),
+        ("postgresql://u:secret@h/d?sslmode", "'sslmode' without a value"),
+        ("postgresql://u:secret@h/d?host=/a&host=/b", "'host' twice"),
+        ("postgresql://u:secret@h/d?ssl=require&sslmode=require", "twice"),
+        ("postgresql://u:secret@h/d#x", "'#'; in a user or password"),
+        ("postgresql://u:sec/secret@h/d", "more than one '/'"),
+        ("postgresql://u:secret@[::1/d", "an IPv6 address is written"),
     ],
 )
 def test_what_is_not(url: str, complaint: str) -> None:

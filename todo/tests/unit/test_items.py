@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dovetail import new_id
-from todo.items import MAX_LENGTH, InvalidItem, checked_text, items_of
+from todo.items import MAX_LENGTH, InvalidItem, Item, checked_text, is_blank, items_of
+from todo.keeping import kept
 
 
 @pytest.mark.parametrize(
@@ -27,12 +30,88 @@ def test_texts_that_are_items(text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "\n\t\u2003", "x" * 257, None, 7, ["x"], "a\0b", "\ud800"]
+    "text",
+    [
+        *("", "  ", "\n\t\u2003", "x" * 257, None, 7, ["x"], "a\0b", "\ud800"),
+        *(
+            "\u200b",
+            "\ufeff \u2060",
+            "\u3164",
+            "\u2800\u2800",
+            "\ufe0f",
+            "\x1b\x9b",
+            "\u202e\u2069",
+        ),
+        *(
+            "\xad",
+            "\u115f\u1160",
+            "\uffa0",
+            "\u034f",
+            "\U000e0041\U000e007f",
+            "\U0001d159",
+            "\u17b4",
+        ),
+    ],
 )
 def test_texts_that_are_not(text: object) -> None:
     with pytest.raises(InvalidItem) as raised:
         checked_text(text)
     assert str(raised.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👨\u200d👩\u200d👧",
+        "❤\ufe0f",
+        "نم\u200cی",
+        "\u200fשל",
+        "\u0301",
+        "\x1b[31m",
+        "\ue000",
+        "-",
+    ],
+)
+def test_what_is_seen_may_have_invisible_characters_beside_it(text: str) -> None:
+    assert checked_text(text) == text
+
+
+def test_what_unicode_calls_invisible_is_blank() -> None:
+    seen = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+    for code in range(0x110000):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category in ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs"):
+            hieroglyph = 0x13430 <= code <= 0x1343F
+            assert is_blank(character) != (character in seen or hieroglyph), hex(code)
+        elif category[0] in "LNPS" and is_blank(character):
+            name = unicodedata.name(character)
+            assert re.search("FILLER|BLANK|NULL NOTEHEAD", name), name
+
+
+@pytest.mark.parametrize(
+    ("date", "saved"),
+    [
+        ("0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59+00:00"),
+        ("2026-01-02T12:00:00+02:00", "2026-01-02T10:00:00+00:00"),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-00:01", None),
+    ],
+)
+def test_dates_are_kept_in_utc(date: str, saved: str | None) -> None:
+    item = Item("a", "x", datetime.fromisoformat(date))
+    if saved is None:
+        with pytest.raises(InvalidItem, match="outside the years"):
+            kept(item)
+    else:
+        assert kept(item).date_added.isoformat() == saved
+
+
+@pytest.mark.parametrize("item_id", ["a\0b", "\ud800"])
+def test_ids_that_cannot_be_kept(item_id: str) -> None:
+    with pytest.raises(InvalidItem, match="id holds"):
+        kept(Item(item_id, "x", datetime.now(UTC)))
 
 
 def test_an_import_makes_the_same_items_again() -> None:

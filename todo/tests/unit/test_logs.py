@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -64,6 +68,46 @@ def test_the_audit_is_pure_text_on_stdout(capsys: pytest.CaptureFixture[str], le
     captured = capsys.readouterr()
     assert captured.out == "AUDIT @ now: x\n"
     assert captured.err == ""
+
+
+EVIL = "x\n12:00:00 info forged\r\x1b[2K\x9b31m\x85\u202e\u2028AUDIT @ never: forged \ud800"
+
+
+@pytest.mark.parametrize("name", ["todo.save-handler", "todo.audit", "uvicorn.error"])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_came_in_a_message_forges_no_line(
+    capsys: pytest.CaptureFixture[str], name: str, log_format: Literal["text", "json"]
+) -> None:
+    logs.configure(Settings(log_format=log_format), "save-handler")
+    error = ValueError(EVIL) if name != "todo.audit" else None
+    logging.getLogger(name).error("received %s", EVIL, exc_info=error)
+    written = "".join(capsys.readouterr())
+    first, *below = written.splitlines()
+    assert "received x\\n12:00:00 info forged\\r\\" in first
+    assert all(line.startswith("  ") for line in below)
+    assert not [one for one in written if one != "\n" and not one.isprintable()]
+    if log_format == "json":
+        assert not below
+        assert json.loads(first)["message"] == f"received {EVIL}"
+
+
+def test_a_terminal_without_unicode_shows_every_text() -> None:
+    script = (
+        "import logging, todo.logs as logs, todo.settings as s; logs.configure(s.Settings(), 'x')"
+    )
+    script += "; logging.getLogger('todo.audit').info('für 📚')"
+    environment = dict(os.environ) | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=environment, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"f\\xfcr \\U0001f4da\n", b"")
+
+
+def test_what_a_child_writes_past_its_log_is_escaped() -> None:
+    stream = io.BytesIO()
+    output = Output(["web"], prefixes=True, colours=False)
+    output.line("web", b"\x1b[2Kqueue | forged\r\xff\xc2\x9b \xe2\x80\xae", stream)
+    assert stream.getvalue() == b"web | \\x1b[2Kqueue | forged\\r\\xff\\x9b \\u202e\n"
 
 
 def test_the_lines_of_many_processes_carry_their_names() -> None:

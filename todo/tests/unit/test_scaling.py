@@ -52,4 +52,4 @@ def test_the_shell_completes_names_with_a_number() -> None:
     assert [one.value for one in completions(["scale"], "sav")] == [
         f"save-handler={count}" for count in range(4)
     ]
-    assert completions(["scale"], "web") == []
+    assert completions(["scale"], "api") == []

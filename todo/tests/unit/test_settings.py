@@ -114,10 +114,15 @@ def test_no_password_shows_in_its_representation(monkeypatch: pytest.MonkeyPatch
         ("SAVE_HANDLER__DELAY", "x", "'x' will not do", "0 to 3600"),
         ("MUTATING_HANDLER__RULES", "[", "'[' will not do", "JSON list"),
         ("MUTATING_HANDLER__RULES", '[{"find": "a"}]', "`replace` - at `$[0]`", "JSON list"),
+        ("ALLOWED_HOSTS", "a, http://b", "'http://b' is no host name", "*.example.org"),
+        ("OPEN", "perhaps", "'perhaps' will not do", "true or false"),
+        ("QUEUE_OPEN", "2", "'2' will not do", "true or false"),
         ("QUEUE_URL", "localhost", "no scheme", "nats://host:4222"),
         ("QUEUE_URL", "http://me:secret@queue", "scheme 'http'", "nats://host:4222"),
         ("QUEUE_URL", "nats://me:secret@queue:port", "host and port", "nats://host:4222"),
         ("QUEUE_URL", "memory://x", "share no memory", "nats://host:4222"),
+        ("QUEUE_URL", "embedded:?sync=always", "TODO_QUEUE_SYNC", "nats://host:4222"),
+        ("QUEUE_SYNC", "yes", "yes", "interval or always"),
         ("DATABASE_URL", "mysql://me:secret@h/d", "scheme 'mysql'", "postgresql://"),
         ("DATABASE_URL", "postgresql://me:secret@h", "names no database", "postgresql://"),
     ],
@@ -132,6 +137,26 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     assert allowed in line.partition("allowed is")[2]
     assert "secret" not in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "text", ["a.example,*.b.example", " a.example , *.b.example,", '["a.example", "*.b.example"]']
+)
+def test_several_names_have_commas_between_them(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TODO_ALLOWED_HOSTS", text)
+    assert read_settings().allowed_hosts == ("a.example", "*.b.example")
+
+
+def test_several_names_in_a_file_are_a_list(tmp_path: Path) -> None:
+    (tmp_path / "todo.toml").write_text('allowed_hosts = ["a.example"]\nopen = true')
+    found = read_settings()
+    assert (found.allowed_hosts, found.open) == (("a.example",), True)
+
+
+def test_the_password_may_be_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "todo_password").write_text("open sesame\n")
+    assert read_settings().password == "open sesame"
 
 
 def test_every_wrong_value_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

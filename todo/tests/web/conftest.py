@@ -32,7 +32,7 @@ async def queue() -> AsyncIterator[MessageQueue]:
 
 
 @pytest_asyncio.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
+async def store(settings: Settings, patient: None) -> AsyncIterator[Store]:
     store = open_store(settings.database)
     await store.prepare()
     yield store
@@ -42,13 +42,15 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
 @pytest_asyncio.fixture
 async def missing_store(settings: Settings) -> AsyncIterator[Store]:
     """A database that cannot be reached; `prepare` brings it up."""
+    others = set(threading.enumerate())
     store = open_store(settings.database)
     yield store
     await store.close()
     # aiosqlite's thread for a connection that failed still reports to the event loop.
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join, 10)
+            assert not thread.is_alive(), "a connection stays open"
 
 
 @pytest_asyncio.fixture

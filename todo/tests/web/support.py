@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -62,12 +65,18 @@ class Row:
 def rows(html: str) -> list[Row]:
     """The items on the list page, from the top."""
     found = re.findall(
-        r'<li id="item-[-0-9a-f]+" class="item( waiting)?">\s*'
-        r'<span class="text" dir="auto">(.*?)</span>',
+        r'<li class="item[^"]*" id="item-[^{].*?data-state="(\w+)".*?<a class="text"[^>]*>(.*?)</a>',
         html,
         re.DOTALL,
     )
-    return [Row(unescape(text), bool(waiting)) for waiting, text in found]
+    return [Row(unescape(text), state == "accepted") for state, text in found]
+
+
+def field_of(html: str, name: str) -> str:
+    """What the first field of this name holds."""
+    found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', html)
+    assert found is not None, f"no field {name}"
+    return unescape(found[1])
 
 
 def text_of(html: str, id: str) -> str:
@@ -78,23 +87,28 @@ def text_of(html: str, id: str) -> str:
 
 
 class EventStream:
-    """A browser that listens to server-sent events, without a server between."""
+    """A browser that listens to the live stream, without a server between."""
 
-    def __init__(self, app: Starlette, view: str) -> None:
+    def __init__(
+        self, app: Starlette, after: str = "", headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         self._app = app
         self._scope = {
             "type": "http",
             "method": "GET",
-            "path": f"/events/{view}",
-            "query_string": b"",
-            "headers": [],
+            "path": "/live",
+            "query_string": urlencode({"after": after}).encode(),
+            "headers": [*headers],
         }
         self._arrived: asyncio.Queue[Message] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._read: deque[str] = deque()
+        #: Everything until this place was read.
+        self.place = after
 
-    async def __aenter__(self) -> EventStream:
-        self._task = asyncio.create_task(self._app(self._scope, self._receive, self._arrived.put))
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._app(self._scope, self._receive, self._send))
         start = await self._next()
         assert start["status"] == 200
         assert (b"content-type", b"text/event-stream; charset=utf-8") in start["headers"]
@@ -103,22 +117,39 @@ class EventStream:
     async def __aexit__(self, *_: object) -> None:
         self._gone.set()
         assert self._task is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self._task
 
-    async def content(self) -> str:
-        """What the next event wants the page to show."""
-        while True:
+    async def delta(self) -> dict[str, Any]:
+        """The next one."""
+        while not self._read:
             body: str = (await self._next())["body"].decode()
-            if body.startswith("data:"):
-                assert body.endswith("\n\n")
-                return "\n".join(line[6:] for line in body[:-2].split("\n"))
+            assert body.endswith("\n\n")
+            self._read.extend(one for one in body.split("\n\n") if one and not one.startswith(":"))
+        fields = dict(line.split(": ", 1) for line in self._read.popleft().split("\n"))
+        self.place = fields.get("id", self.place)
+        delta: dict[str, Any] = msgspec.json.decode(fields["data"])
+        return delta
 
-    async def until(self, text: str) -> str:
-        """The first content that holds the text."""
-        while text not in (content := await self.content()):
+    async def until(self, kind: str, **values: object) -> dict[str, Any]:
+        """The first delta of this kind with these values."""
+        while True:
+            delta = await self.delta()
+            if delta["kind"] == kind and values.items() <= delta.items():
+                return delta
+
+    async def item(self, id: str, **values: object) -> dict[str, Any]:
+        """What the first delta with the item, in which it has these values, says of it."""
+        while True:
+            delta = await self.until("item")
+            if delta["item"]["id"] == id and values.items() <= delta["item"].items():
+                return delta
+
+    async def saved(self, change: str) -> dict[str, Any]:
+        """The first delta that says that this change is saved."""
+        while change not in (delta := await self.delta()).get("saved", ()):
             pass
-        return content
+        return delta
 
     async def ended(self) -> None:
         """Wait until the server ends the stream."""
@@ -126,8 +157,11 @@ class EventStream:
             pass
 
     async def _next(self) -> Message:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             return await self._arrived.get()
+
+    async def _send(self, message: Message) -> None:
+        await self._arrived.put(message)
 
     async def _receive(self) -> Message:
         await self._gone.wait()

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from importlib.metadata import version
 from unittest.mock import AsyncMock
 
 import httpx
+import msgspec
 import pytest
 
-from dovetail import Group, MessageQueue, QueueStatus, Worker, connect, new_id
+from dovetail import (
+    Backoff,
+    Group,
+    MessageQueue,
+    QueueStatus,
+    Reject,
+    Request,
+    Worker,
+    connect,
+    new_id,
+)
+from dovetail.testing.conformance.waiting import Seen, until
 from todo.addresses import without_secrets
 from todo.events import NewItem, Presence, WhoIsThere
+from todo.handlers.presence import Work, presence
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
@@ -17,12 +33,24 @@ from todo.web.app import create_app
 from .support import client_of, items, publish
 
 
+class OldAnswer(msgspec.Struct):
+    """As releases before this one."""
+
+    component: str
+    host: str
+    pid: int
+
+
+class OldQuestion(Request[OldAnswer], frozen=True, subject="requests.todo.whoisthere"):
+    """As releases before this one."""
+
+
 def _roll_call() -> Group:
     group = Group("presence")
 
     @group.on(WhoIsThere, every_member=True)
     async def here(request: WhoIsThere) -> Presence:
-        return Presence("save-handler", "host-<7>", 4711)
+        return Presence("save-handler", "host-<7>", 4711, "9.8.7", 7384.2, 12_345, 6)
 
     return group
 
@@ -53,10 +81,68 @@ async def test_everything_is_well(
         "todo.db",
         "save-handler",
         "host-&lt;7&gt;",
-        "4711",
+        "process 4711 · release 9.8.7",
+        "<dt>Running for</dt><dd>2 h</dd>",
+        "<dt>Handled</dt><dd>12,345</dd>",
+        '<dt>Failed</dt><dd class="warn">6</dd>',
         "0.1.0",
+        "<dt>Environment</dt><dd>Production</dd>",
+        platform.python_version(),
+        platform.release(),
     ):
         assert shown in html
+
+
+async def test_an_older_release_says_less(client: httpx.AsyncClient, queue: MessageQueue) -> None:
+    group = Group("presence")
+
+    @group.on(OldQuestion, every_member=True)
+    async def here(request: OldQuestion) -> OldAnswer:
+        return OldAnswer("audit-handler", "host", 4712)
+
+    async with Worker(queue, [group]):
+        html = (await client.get("/diagnostics")).text
+
+    assert "host, process 4712</p>" in html
+    assert "<dt>Handled</dt><dd>\N{EN DASH}</dd>" in html
+
+
+async def test_a_component_tells_how_long_it_runs_and_what_it_did(queue: MessageQueue) -> None:
+    group, work, seen = Group("save-handler", retry=Backoff(tries=1)), Work(), Seen[str]()
+
+    @group.on(NewItem)
+    async def save(event: NewItem) -> None:
+        seen.add(event.item.item)
+        if event.item.item == "bad":
+            raise Reject("not this one")
+
+    async with Worker(queue, [group, presence("save-handler", work)], observers=[work]):
+        await publish(queue, *items("good", "bad", "better"))
+        await seen.has(3)
+        await until(lambda: _settled(work, 3), "the last is settled")
+        first, second = [await queue.request(WhoIsThere()) for _ in range(2)]
+
+    assert (first.component, first.pid) == ("save-handler", os.getpid())
+    assert (first.handled, first.failed) == (second.handled, second.failed) == (2, 1)
+    assert first.uptime is not None
+    assert second.uptime is not None
+    assert 0 <= first.uptime <= second.uptime
+    assert first.release == version("dovetail-todo")
+
+
+async def _settled(work: Work, count: int) -> bool:
+    return work.handled + work.failed == count
+
+
+async def test_in_another_language_and_environment(
+    queue: MessageQueue, store: Store, settings: Settings
+) -> None:
+    changed = msgspec.structs.replace(settings, environment="Test <1>")
+    async with client_of(create_app(queue, store, changed)) as client:
+        html = (await client.get("/diagnostics", headers={"Accept-Language": "zh-CN"})).text
+
+    assert "<dt>环境</dt><dd>Test &lt;1&gt;</dd>" in html
+    assert "没有组件应答。" in html
 
 
 async def test_no_group_and_nobody_there(client: httpx.AsyncClient) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import httpx
 import pytest
 
-from dovetail import MessageQueue
+from dovetail import MessageQueue, new_id
 
-from .support import published, text_of
+from .support import field_of, published, text_of
 
 
 def hidden_form(html: str) -> str:
@@ -31,22 +32,22 @@ async def test_the_form_is_empty_and_ready(client: httpx.AsyncClient) -> None:
 async def test_an_item_is_published_and_the_list_says_so(
     client: httpx.AsyncClient, queue: MessageQueue
 ) -> None:
-    response = await client.post("/new", data={"item": "  Buy milk ", "then": "list"})
+    response = await client.post("/new", data={"item": "  Buy milk ", "next": "/"})
 
     assert response.status_code == 303
     page = await client.get(response.headers["location"])
-    assert page.url.path == "/list"
-    assert "Accepted" in text_of(page.text, "accepted")
+    assert page.url.path == "/"
+    assert "Added “Buy milk”" in text_of(page.text, "notice")
     assert [item.item for item in await published(queue)] == ["Buy milk"]
 
 
 async def test_the_next_item_can_follow_at_once(client: httpx.AsyncClient) -> None:
-    response = await client.post("/new", data={"item": "Buy milk", "then": "new"})
+    response = await client.post("/new", data={"item": "Buy milk", "next": "/new"})
 
     page = await client.get(response.headers["location"])
     assert page.url.path == "/new"
-    assert "Accepted" in text_of(page.text, "accepted")
-    assert 'value=""' in page.text
+    assert "Added “Buy milk”" in text_of(page.text, "notice")
+    assert field_of(page.text, "item") == ""
 
 
 @pytest.mark.parametrize("text", ["🦄" * 256, "</title><script>alert(1)</script>", "שלום", "a&b=c"])
@@ -70,7 +71,7 @@ async def test_any_text_of_up_to_256_characters(
 async def test_the_error_stands_beside_the_field_and_the_text_is_kept(
     fields: dict[str, str], says: str, kept: str, client: httpx.AsyncClient, queue: MessageQueue
 ) -> None:
-    response = await client.post("/new", data=fields | {"then": "list"})
+    response = await client.post("/new", data=fields)
 
     assert response.status_code == 422
     assert says in text_of(response.text, "item-error")
@@ -106,7 +107,7 @@ async def test_different_forms_may_hold_the_same_text(
 
 
 async def test_too_much_at_once(client: httpx.AsyncClient, queue: MessageQueue) -> None:
-    response = await client.post("/new", data={"item": "x" * 70_000})
+    response = await client.post("/new", data={"item": "x" * 300_000})
 
     assert response.status_code == 413
     assert "Nothing was accepted" in response.text
@@ -161,3 +162,73 @@ async def test_other_sites_cannot_send_the_form(
 
     assert response.status_code == (303 if accepted else 403)
     assert len(await published(queue)) == int(accepted)
+
+
+async def test_all_fields_at_once(client: httpx.AsyncClient, queue: MessageQueue) -> None:
+    fields = {"item": "Buy milk", "tags": "#shop home", "notes": "two\r\nlitres"}
+    await client.post("/items", data=fields | {"due_date": "2026-12-03"})
+
+    (item,) = await published(queue)
+    assert (item.due, item.tags, item.notes) == ("2026-12-03", ("shop", "home"), "two\nlitres")
+
+
+async def test_the_longest_notes_of_any_script(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    response = await client.post("/items", data={"item": "x", "notes": "🦄" * 10_000})
+
+    assert response.status_code == 303
+    (item,) = await published(queue)
+    assert item.notes == "🦄" * 10_000
+
+
+async def test_what_the_list_did_not_accept_stays_in_its_field(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    fields = {"item": "x" * 257, "form": "f", "next": "/?status=done"}
+    response = await client.post("/items", data=fields)
+
+    assert response.status_code == 422
+    assert "257 characters" in text_of(response.text, "new-error")
+    assert f'value="{"x" * 257}"' in response.text
+    assert field_of(response.text, "form") == "f"
+    assert 'data-status="done" aria-current="true"' in response.text
+    assert await published(queue) == []
+
+
+async def test_a_script_sends_an_item_twice_under_the_id_that_it_gave_it(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    given = new_id()
+    headers = {"Accept": "application/json"}
+    for _ in range(2):
+        fields = {"item": "Buy milk", "id": given}
+        response = await client.post("/items", data=fields, headers=headers)
+        assert response.status_code == 202
+        assert response.json()["item"]["id"] == given
+        assert response.json()["undo"]["url"] == f"/items/{given}/remove"
+
+    assert [item.id for item in await published(queue)] == [given]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["7", "'", str(uuid.uuid4()), "x" * 40],
+    ids=["number", "quote", "not of version 7", "too long"],
+)
+async def test_an_id_that_is_none(
+    client: httpx.AsyncClient, queue: MessageQueue, given: str
+) -> None:
+    headers = {"Accept": "application/json"}
+    response = await client.post("/items", data={"item": "a", "id": given}, headers=headers)
+
+    assert response.status_code == 422
+    assert response.json() == {"error": "The id must be a UUIDv7."}
+    assert await published(queue) == []
+
+
+@pytest.mark.parametrize("place", ["//evil.test", "https://evil.test", "/\\evil.test", "x"])
+async def test_a_form_leads_to_no_other_server(client: httpx.AsyncClient, place: str) -> None:
+    response = await client.post("/items", data={"item": "a", "next": place})
+
+    assert response.headers["location"] == "/"

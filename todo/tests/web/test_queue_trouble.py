@@ -6,15 +6,17 @@ import time
 from collections.abc import Awaitable, Callable
 
 import httpx
+import pytest
 
 from dovetail import Group, Worker, connect
 from dovetail.testing.servers import NatsServer
 from todo.events import NewItem
 from todo.settings import Settings
 from todo.store import Store
+from todo.web import contents
 from todo.web.app import create_app
 
-from .support import Row, client_of, items, publish, published, rows, text_of
+from .support import Row, client_of, field_of, items, publish, published, rows, text_of
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 
@@ -28,11 +30,10 @@ async def _accepted_again(client: httpx.AsyncClient, fields: dict[str, str]) -> 
     raise AssertionError("it never recovered")
 
 
-async def test_down_and_back(
-    new_nats_server: NewServer, store: Store, missing_store: Store, settings: Settings
-) -> None:
+async def test_down_and_back(new_nats_server: NewServer, store: Store, settings: Settings) -> None:
     server = await new_nats_server()
-    await store.add(items("saved"))
+    (saved,) = items("saved")
+    await store.add([saved])
     async with (
         connect(server.url, timeout=1.5) as queue,
         client_of(create_app(queue, store, settings)) as client,
@@ -49,19 +50,28 @@ async def test_down_and_back(
         assert 'name="form" value="f"' in response.text
 
         started = time.monotonic()
-        page = await client.get("/list")
+        page = await client.get("/")
         assert time.monotonic() - started < 2
         assert page.status_code == 200
-        assert "cannot be reached" in text_of(page.text, "queue-trouble")
+        assert "cannot be reached" in text_of(page.text, "trouble")
         assert rows(page.text) == [Row("saved", waiting=False)]
         assert "Cannot be reached" in text_of(
             (await client.get("/diagnostics")).text, "queue-state"
         )
 
+        done = await client.post(f"/items/{saved.id}/complete")
+        assert done.status_code == 503
+        assert "nothing was changed" in done.text
+        written = {"item": "ours", "next": "/"}
+        edited = await client.post(f"/items/{saved.id}/save", data=written)
+        assert edited.status_code == 503
+        assert "nothing was changed" in text_of(edited.text, "error")
+        assert field_of(edited.text, "item") == "ours"
+
         await server.start()
         await _accepted_again(client, fields)
         assert [item.item for item in await published(queue)] == [fields["item"]]
-        assert "queue-trouble" not in (await client.get("/list")).text
+        assert 'id="trouble"' not in (await client.get("/")).text
 
 
 async def test_queue_and_database_down(
@@ -74,17 +84,18 @@ async def test_queue_and_database_down(
     ):
         await server.kill()
 
-        page = await client.get("/list")
+        page = await client.get("/")
         assert page.status_code == 503
         assert int(page.headers["retry-after"]) > 0
-        assert "database-trouble" in page.text
-        assert "queue-trouble" in page.text
-        assert (await client.get("/")).status_code == 200
+        assert "The database cannot be reached" in text_of(page.text, "trouble")
         assert (await client.get("/diagnostics")).status_code == 200
 
 
 async def test_the_whole_backlog_is_counted(
-    new_nats_server: NewServer, store: Store, settings: Settings
+    new_nats_server: NewServer,
+    store: Store,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = await new_nats_server()
     group = Group("save-handler")
@@ -100,6 +111,7 @@ async def test_the_whole_backlog_is_counted(
         async with Worker(queue, [group]):
             pass
         await publish(queue, *items(*(str(number) for number in range(250))))
-        html = (await client.get("/list")).text
-        assert text_of(html, "summary") == "0 saved · 250 waiting to be saved"
+        monkeypatch.setattr(contents, "MOST_WAITING", 100)
+        html = (await client.get("/")).text
+        assert text_of(html, "waiting").startswith("250 changes are accepted and safe")
         assert len(rows(html)) == 100

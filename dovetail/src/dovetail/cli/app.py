@@ -15,6 +15,7 @@ from dovetail.cli.endings import INTERRUPTED, Ending
 from dovetail.cli.lazy import Lazy, LazyGroup
 from dovetail.cli.output import finish, note, one_line
 from dovetail.errors import ConfigurationError, DovetailError
+from dovetail.extras import DISTRIBUTION
 
 COMMANDS = {
     "publish": "Publish an event, once or again and again.",
@@ -24,6 +25,7 @@ COMMANDS = {
     "gather": "Ask everyone, and print every answer.",
     "run": "Run the handlers of groups, in one process or several.",
     "status": "Show the server, its store, and how far each group has come.",
+    "group": "List, rename and remove groups.",
     "dead": "List, show, replay and drop dead letters.",
 }
 
@@ -45,7 +47,7 @@ app = LazyGroup(
     lazy={name: Lazy(f"dovetail.cli.{name}", "command", says) for name, says in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-click.version_option(package_name="dovetail", message="dovetail %(version)s")(app)
+click.version_option(package_name=DISTRIBUTION, message="dovetail %(version)s")(app)
 
 
 def main() -> None:
@@ -68,32 +70,32 @@ def _status(arguments: list[str]) -> int:
         # what click gives back is the status of `--help` and the like, and None after a command
         return app.main(arguments, prog_name="dovetail", standalone_mode=False) or 0
     except Ending as ending:
-        return _told(str(ending), ending.status)
+        return _told(str(ending), status=ending.status)
     except click.Abort:
         return INTERRUPTED
     except click.UsageError as error:
-        return _told(_usage(error), 2)
+        return _told(*_usage(error), status=2)
     except click.ClickException as error:
-        return _told(f"dovetail: {error.format_message()}", error.exit_code)
+        return _told(f"dovetail: {error.format_message()}", status=error.exit_code)
     except ConfigurationError as error:
-        return _told(f"dovetail: {one_line(str(error))}", 2)
+        return _told(f"dovetail: {one_line(str(error))}", status=2)
     except DovetailError as error:
-        return _told(f"dovetail: {one_line(str(error))}", 1)
+        return _told(f"dovetail: {one_line(str(error))}", status=1)
 
 
-def _told(text: str, status: int) -> int:
-    if text:
-        note(text)
+def _told(*rows: str, status: int) -> int:
+    if any(rows):
+        note(*rows)
     return status
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage(error: click.UsageError) -> list[str]:
     said = one_line(error.format_message())
     if error.ctx is None:
-        return f"dovetail: {said}"
+        return [f"dovetail: {said}"]
     pieces = " ".join(error.ctx.command.collect_usage_pieces(error.ctx))
     path = error.ctx.command_path
-    return f"{path}: {said}\nUsage: {path} {pieces}   (more: {path} --help)"
+    return [f"{path}: {said}", f"Usage: {path} {pieces}   (more: {path} --help)"]
 
 
 def _unexpected(
@@ -105,5 +107,6 @@ def _unexpected(
         return
     said = one_line(f"{kind.__name__}: {error}")
     note(
-        f"dovetail: unexpected error: {said}\nThis is a bug. DOVETAIL_DEBUG=1 shows where it happened."
+        f"dovetail: unexpected error: {said}",
+        "This is a bug. DOVETAIL_DEBUG=1 shows where it happened.",
     )

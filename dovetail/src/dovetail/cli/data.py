@@ -13,6 +13,7 @@ import msgspec
 
 from dovetail.cli.endings import Ending
 from dovetail.cli.output import note
+from dovetail.plain import plain_error
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -38,7 +39,7 @@ def _contents(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise Ending(f"dovetail: cannot read {file}: {error.strerror}") from error
+        raise Ending(f"dovetail: cannot read {file}: {plain_error(error)}") from error
 
 
 def json_or_text(raw: bytes) -> Any:

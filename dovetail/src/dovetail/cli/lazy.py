@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dovetail.cli.endings import Ending
+from dovetail.cli.output import note
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Without arguments, show the help."""
         if not args and not ctx.resilient_parsing:
-            raise Ending(ctx.get_help(), 2)
+            note(*ctx.get_help().split("\n"))
+            raise Ending("", 2)
         return super().parse_args(ctx, args)
 
     def resolve_command(

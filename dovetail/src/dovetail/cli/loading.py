@@ -12,8 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from dovetail.cli.endings import Ending
-from dovetail.errors import ConfigurationError
+from dovetail.cli.output import one_line
+from dovetail.errors import ConfigurationError, DovetailError
 from dovetail.group import Group
+
+_OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def find(target: str) -> Any:
@@ -69,11 +72,15 @@ def _module(name: str) -> ModuleType:
 
 def _failure(doing: str, error: Exception) -> Ending:
     """The user's own code raised: where, and what."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # What is wrong with an option is found by ours, and made by theirs.
+    theirs = [one for one in frames if not one.filename.startswith(_OURS)]
+    frame = (theirs or frames)[-1] if isinstance(error, DovetailError) else frames[-1]
     place = f"{frame.filename}, line {frame.lineno}"
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}, line {error.lineno}"
-    return Ending(f"dovetail: {doing} failed: {type(error).__name__}: {error}\n  in {place}")
+    said = one_line(f"{type(error).__name__}: {error}")
+    return Ending(f"dovetail: {doing} failed in {place}: {said}")
 
 
 def _files() -> str:

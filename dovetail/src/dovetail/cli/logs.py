@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TextIO
 
+from dovetail.escaping import LogFormatter
+
 
 class Warnings(logging.StreamHandler[TextIO]):
     """Writes them on stderr, and knows whether there were any."""
@@ -29,7 +31,7 @@ def show_warnings() -> None:
     logger = logging.getLogger("dovetail")
     if not logger.handlers:
         handler = Warnings()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
         logger.propagate = False
 
@@ -42,8 +44,8 @@ def show_everything(prefix: str) -> None:
     for handler in [*library.handlers]:
         library.removeHandler(handler)
     library.propagate = True
-    logging.basicConfig(
-        level=logging.INFO,
-        format=f"{prefix}%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        LogFormatter(f"{prefix}%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
     )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -1,9 +1,11 @@
-"""What a command prints: results on stdout, everything about them on stderr."""
+"""What a command prints: results on stdout, everything about them on stderr.
+
+Whatever is printed passes `line` or `note`, which escape what would steer the terminal or forge a line.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,23 +14,34 @@ from typing import Any
 import msgspec
 
 from dovetail.cli.endings import Ending, OutputClosed
+from dovetail.escaping import printable
+from dovetail.plain import plain_error
 
-#: Characters that would steer the terminal, or end the line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+def line(*rows: str) -> None:
+    """One line of the result for each, out at once."""
+    drawn(*map(printable, rows))
 
 
-def line(text: str) -> None:
-    """One line of the result, out at once."""
+def drawn(*rows: str) -> None:
+    """Lines whose escape sequences are our own: whoever draws them has escaped the text in them."""
     try:
-        print(text, flush=True)
+        print(*rows, sep="\n", flush=True)
     except OSError as error:
         raise _no_output(error) from error
 
 
-def note(text: str) -> None:
-    """A word about what happens, on stderr."""
+def note(*rows: str) -> None:
+    """Words about what happens, on stderr, a line for each."""
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(*map(printable, rows), sep="\n", file=sys.stderr, flush=True)
+
+
+def asked(question: str) -> str:
+    """The line that the user answers on the terminal; empty where nobody does."""
+    sys.stderr.write(printable(question))
+    sys.stderr.flush()
+    return sys.stdin.readline()
 
 
 def below_echo() -> None:
@@ -53,40 +66,35 @@ def _no_output(error: OSError) -> Ending:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return OutputClosed()
-    return Ending(f"dovetail: cannot write the output: {error.strerror}")
+    return Ending(f"dovetail: cannot write the output: {plain_error(error)}")
 
 
 def one_line(text: str) -> str:
-    """The text without line ends and without what would steer the terminal."""
-    return printable(" ".join(text.split()))
-
-
-def printable(text: str) -> str:
-    """The text with control characters written out, `\\x1b` for Escape."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """The text without line ends."""
+    return " ".join(text.split())
 
 
 def shown(value: Any) -> str:
     """A message's data on one line: JSON as JSON, text as text, other bytes as Python writes them."""
     if not isinstance(value, bytes):
-        return printable(as_json(value))
+        return as_json(value)
     try:
-        return printable(value.decode()) or "(empty)"
+        return value.decode() or "(empty)"
     except UnicodeDecodeError:
         return repr(value)
 
 
-def pretty(value: Any) -> str:
+def pretty(value: Any) -> list[str]:
     """A message's data over several lines."""
     if isinstance(value, bytes):
-        return shown(value)
+        return [shown(value)]
     indented = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    return "\n".join(printable(part) for part in indented.split("\n"))
+    return [printable(row, json=True) for row in indented.split("\n")]
 
 
 def as_json(value: Any) -> str:
-    """The value as JSON on one line."""
-    return msgspec.json.encode(value).decode()
+    """The value as JSON on one line, with escapes of JSON's for what `printable` escapes."""
+    return printable(msgspec.json.encode(value).decode(), json=True)
 
 
 def bytes_as_json(name: str, body: bytes) -> dict[str, str]:
@@ -104,7 +112,15 @@ def clock() -> str:
 
 def date_and_time(moment: datetime | None) -> str:
     """A local date and time to the second; a dash where there is none."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    if moment is None:
+        return "-"
+    try:
+        return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    except (
+        OverflowError,
+        ValueError,
+    ):  # the first or the last day that there is, elsewhere another one
+        return moment.isoformat(" ", "seconds")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dovetail.cli.output import note
 from dovetail.cli.stopping import stop_signals
 from dovetail.embedded.child import dies_with_parent, guard
+from dovetail.plain import plain_error
 from dovetail.retry import Backoff
 
 #: Pauses before a crashed worker is started again.
@@ -85,7 +86,7 @@ class Processes:
         try:
             process = await self._start(number)
         except OSError as error:
-            return 1, f"could not be started: {error.strerror}"
+            return 1, f"could not be started: {plain_error(error)}"
         status = await self._until_end(process)
         return status, f"(pid {process.pid}) {_ended(status)}"
 

@@ -38,7 +38,7 @@ def command(data: str | None, file: str | None, compact: bool, **given: Any) -> 
     dovetail request nats://localhost:4222 requests.todo.count
     """
     answer = run(_request(value=json_or_text(given_bytes(data, file)), **given))
-    line(as_json(answer) if compact else pretty(answer))
+    line(*([as_json(answer)] if compact else pretty(answer)))
 
 
 async def _request(address: Address, subject: str, value: Any, timeout: float) -> Any:

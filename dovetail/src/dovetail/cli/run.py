@@ -17,7 +17,7 @@ from dovetail.cli.loop import run, run_service
 from dovetail.cli.output import note
 from dovetail.cli.stopping import first, stop_signals
 from dovetail.server_address import without_secrets
-from dovetail.worker import DRAIN_SECONDS, Worker
+from dovetail.worker import DRAIN_SECONDS, Worker, finishing
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,10 @@ async def _work(what: Running, found: Any) -> int:
                 if not what.number:
                     note(f"Running {names} at {without_secrets(what.address.url)}. Ctrl-C stops.")
                 status = await first(worker, signalled)
-                if not what.number:
+                if count := worker.in_hand:
+                    label = f"[{what.number}] " if what.number else ""
+                    words = finishing(count, what.drain)
+                    note(f"{label}Stopping: {words}. Ctrl-C again stops at once.")
+                elif not what.number:
                     note(f"Stopping: what is in hand is finished, within {what.drain:g} s.")
     return status

@@ -10,7 +10,7 @@ from dovetail.cli.loop import run
 from dovetail.cli.output import line
 from dovetail.delivery import Outgoing
 from dovetail.envelope import encode
-from dovetail.identifiers import new_id
+from dovetail.queue import id_of
 from dovetail.subjects import check_subject
 
 
@@ -29,7 +29,7 @@ def command(
     \b
     dovetail send nats://localhost:4222 commands.todo.import '{"path": "items.csv"}'
     """
-    run(_send(address, subject, given_bytes(data, file), id or new_id()))
+    run(_send(address, subject, given_bytes(data, file), id_of(id)))
 
 
 async def _send(address: Address, subject: str, data: bytes, id: str) -> None:

@@ -28,6 +28,7 @@ def command(address: Address, in_json: bool, watch: bool) -> None:
 
     Waiting: no member has them yet. In hand: a member has them, or they wait for their next attempt.
     Dead: given up, and kept as dead letters. Oldest: the age of the oldest that is not handled.
+    With ~ where a number is an estimate, as it would take long to find out.
     """
     run(_watch(address, in_json) if watch else _once(address, in_json))
 
@@ -71,6 +72,11 @@ def _show(status: QueueStatus, in_json: bool) -> None:
     line("")
     if status.groups:
         _show_groups(status.groups)
+        if status.estimated:
+            line(
+                "",
+                "~ about; the oldest may be older still. The exact number would take long to find.",
+            )
     else:
         line("No group has joined yet.")
 
@@ -94,6 +100,8 @@ def _show_groups(groups: list[GroupStatus]) -> None:
 
 
 def _row(group: GroupStatus) -> list[str]:
-    numbers = [f"{number:,}" for number in (group.waiting, group.in_hand, group.dead)]
     age = span((datetime.now(UTC) - group.oldest).total_seconds()) if group.oldest else "-"
-    return [group.group, group.subject, *numbers, age]
+    shown = {"waiting": f"{group.waiting:,}", "in_hand": f"{group.in_hand:,}"}
+    shown |= {"dead": f"{group.dead:,}", "oldest": age}
+    cells = [f"~ {text}" if name in group.estimates else text for name, text in shown.items()]
+    return [group.group, group.subject, *cells]

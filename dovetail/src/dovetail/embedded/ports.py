@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dovetail.errors import ConfigurationError
+from dovetail.plain import plain_error
 
 # Below those that the kernel gives to outgoing connections: while a server is down, one of them could
 # take its port, even the very client that tries to reach it.
@@ -66,9 +67,8 @@ def check_free(host: str, port: int, setting: str) -> None:
     try:
         _listen(host, port).close()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
         raise ConfigurationError(
-            f"cannot listen on port {port} of {host} ({reason}); "
+            f"cannot listen on port {port} of {host} ({plain_error(error)}); "
             f"end the program that uses it, or set {setting} to a free port",
             setting=setting,
         ) from error

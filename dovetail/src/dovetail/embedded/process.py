@@ -8,11 +8,14 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from dovetail.embedded.child import dies_with_parent, guard
-from dovetail.embedded.folder import QueueFolder, ServerState, bracketed, reachable
+from dovetail.embedded.folder import QueueFolder, ServerState, Sync, bracketed, reachable
 from dovetail.embedded.ports import greeting
+from dovetail.embedded.private import UMASK
+from dovetail.embedded.room import most_bytes
 from dovetail.errors import QueueUnavailable
 
 #: How long the server may take to read its store before it serves.
@@ -24,19 +27,24 @@ LOOK_SECONDS = 0.02
 
 #: How nats-server marks the lines that say why it ends.
 _ERROR = "[FTL]"
+#: How its runtime begins what it says when it cannot go on.
+_CRASHES = ("fatal error: ", "runtime: cannot allocate", "failed to create new OS thread")
 
 # 8 MB is the most that nats-server takes without a warning. Its log is kept to some 30 MB.
 # It answers "stored" before the disk has it, so after a loss of power (not: a crash) the last
-# sync_interval may be missing; its own default is two minutes.
+# sync_interval may be missing, unless it is `always`; its own default is two minutes.
+_SYNC_INTERVAL: dict[Sync, str] = {"interval": "1s", "always": "always"}
 _CONFIG = """\
 # Written at every start; changes are lost.
 server_name: {name}
 listen: {listen}
 http: {http}
 max_payload: 8MB
+{authorization}
 jetstream {{
   store_dir: {store}
-  sync_interval: 1s
+  sync_interval: {sync}
+  max_file_store: {most}
 }}
 log_file: {log}
 logfile_size_limit: 10MB
@@ -52,7 +60,8 @@ class ServerProcess:
     ) -> None:
         self.process = process
         self.folder = folder
-        self._log_start = log_start
+        #: Where in the log this run of the server begins.
+        self.log_start = log_start
         self._guard = guard(process.pid)
 
     @classmethod
@@ -60,9 +69,9 @@ class ServerProcess:
         cls, program: Path, folder: QueueFolder, state: ServerState, lock: int
     ) -> ServerProcess:
         """Start it. It inherits `lock`, an open file, and holds it for as long as it lives."""
-        folder.config.write_bytes(_configuration(folder, state))
+        folder.write_config(_configuration(folder, state))
         folder.forget()
-        with folder.log.open("ab") as log:
+        with folder.open_log() as log:
             log_start = os.fstat(log.fileno()).st_size
             process = await asyncio.create_subprocess_exec(
                 program,
@@ -73,7 +82,7 @@ class ServerProcess:
                 stderr=log,
                 pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C in the terminal is for its parent, which drains first
-                preexec_fn=dies_with_parent(),
+                preexec_fn=_prepared(dies_with_parent()),
             )
         server = cls(process, folder, log_start)
         state.pid, state.ready = process.pid, False
@@ -105,8 +114,10 @@ class ServerProcess:
     def last_words(self) -> str:
         """The last error in its log since it was started, else its last line."""
         with self.folder.log.open("rb") as log:
-            log.seek(self._log_start)
+            log.seek(self.log_start)
             lines = log.read().decode(errors="replace").splitlines()
+        if crash := next((line for line in lines if line.startswith(_CRASHES)), ""):
+            return f"{crash} (is there too little memory?)"
         errors = [line for line in lines if _ERROR in line]
         return (errors or lines or [f"see {self.folder.log}"])[-1].rpartition(_ERROR)[2].strip()
 
@@ -128,6 +139,17 @@ class ServerProcess:
             self._guard = None
 
 
+def _prepared(also: Callable[[], None] | None) -> Callable[[], None]:
+    """What the child does before it is the server: what it writes is its owner's alone."""
+
+    def prepare() -> None:
+        os.umask(UMASK)  # uvloop cannot be asked for it
+        if also is not None:
+            also()
+
+    return prepare
+
+
 async def answers(state: ServerState) -> bool:
     """Whether this very server, not just any, answers at its address."""
     info = await greeting(reachable(state.host), state.port)
@@ -142,7 +164,11 @@ def _configuration(folder: QueueFolder, state: ServerState) -> bytes:
         "http": f"{host}:{state.monitor_port}",
         "store": str(folder.path),
         "log": str(folder.log),
+        "sync": _SYNC_INTERVAL[state.sync],
     }
     # Its strings are quoted as in JSON, except that it knows no \\u.
     quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    secret = json.dumps(folder.secret(), ensure_ascii=False)
+    quoted["authorization"] = "" if state.open else f"authorization {{ token: {secret} }}"
+    quoted["most"] = str(most_bytes(folder.path / "jetstream"))
     return os.fsencode(_CONFIG.format_map(quoted))

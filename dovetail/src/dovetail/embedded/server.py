@@ -12,13 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dovetail.arguments import check_all
 from dovetail.embedded.binary import find_server
-from dovetail.embedded.folder import QueueFolder, ServerState
+from dovetail.embedded.folder import QueueFolder, ServerState, Sync
 from dovetail.embedded.orphan import LOOK_SECONDS, take_server_lock
 from dovetail.embedded.ports import check_free, free_port
 from dovetail.embedded.process import ServerProcess, answers
+from dovetail.embedded.store_watch import StoreWatch
 from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
+from dovetail.plain import OF_THE_DISK, plain_error
 from dovetail.retry import Backoff
+from dovetail.rules import Rule, an_object, one_of, optional, text, yes_or_no
 
 log = logging.getLogger("dovetail.embedded")
 
@@ -37,6 +41,20 @@ class SettingNames:
     data_dir: str = "data_dir"
     port: str = "port"
     monitor_port: str = "monitor_port"
+    sync: str = "sync"
+
+
+_PATH = an_object((str, os.PathLike), "the path of a folder")
+_PORT = an_object(int, "a whole number from 0 to 65535")
+_RULES: dict[str, Rule] = {
+    "data_dir": _PATH,
+    "port": _PORT,
+    "monitor_port": _PORT,
+    "host": text,
+    "names": optional(an_object(SettingNames, "SettingNames")),
+    "sync": optional(one_of("interval", "always")),
+    "open": yes_or_no,
+}
 
 
 class EmbeddedServer:
@@ -47,33 +65,55 @@ class EmbeddedServer:
     when it crashes, and ends with this process even if that is killed. Use it from the main thread,
     or one that lives as long: to the kernel, the thread that starts a child is its parent.
 
+    `sync="always"` has each message on the disk before it is confirmed, so that a loss of power loses
+    none; "interval" writes once a second. Without it, it is as whoever started the server has it.
+    The server asks for the secret in the folder, which is in `url` and in what `running` returns; with
+    `open` it takes everyone who reaches its port.
+
     Port 0 takes a free one. `start` raises ConfigurationError (no nats-server, a port in use, a folder
-    that cannot be written to; `setting` names which) or QueueUnavailable.
+    that cannot be written to, a server that runs with another `sync`; `setting` names which) or
+    QueueUnavailable.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the folder have a default
         self,
         data_dir: str | os.PathLike[str],
         port: int = 4222,
         monitor_port: int = 8222,
         host: str = "127.0.0.1",
         names: SettingNames | None = None,
+        *,
+        sync: Sync | None = None,
+        open: bool = False,
     ) -> None:
+        given = {"data_dir": data_dir, "host": host, "names": names, "sync": sync, "open": open}
+        check_all("EmbeddedServer", _RULES, {**given, "port": port, "monitor_port": monitor_port})
         self.folder = QueueFolder(data_dir)
         self.names = names or SettingNames()
         #: Whether another process's server is used.
         self.joined = False
         name = "dovetail-" + hashlib.sha256(str(self.folder.path).encode()).hexdigest()[:12]
-        self._own_state = ServerState(name, host, port, monitor_port, pid=0, ready=False)
+        self._own_state = ServerState(name, host, port, monitor_port, pid=0, ready=False, open=open)
+        self._own_state.sync = sync or self._own_state.sync
+        self._sync = sync
+        self._secret: str | None = None
         self._state = self._own_state
         self._program = Path()
         self._server: ServerProcess | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._watch = StoreWatch(self.folder, self._own_state, self._restart)
+        #: The server is being ended to be started again.
+        self._restarting = False
 
     @property
     def url(self) -> str:
-        """The address for `connect`. Right once started: it may be another's server, on other ports."""
-        return self._state.url
+        """The address for `connect`, with the secret. Right once started: it may be another's server."""
+        return self._state.url(self._secret)
+
+    @property
+    def shown(self) -> str:
+        """The same for people to see: without the secret."""
+        return self._state.shown
 
     @property
     def monitor_port(self) -> int:
@@ -98,11 +138,12 @@ class EmbeddedServer:
         except BaseException:
             await self.stop()
             raise
-        log.info("the queue is at %s, its store in %s", self.url, self.folder.path)
+        log.info("the queue is at %s, its store in %s", self.shown, self.folder.path)
         self._keeper = asyncio.create_task(self._keep_running(), name="embedded NATS server")
 
     async def stop(self) -> None:
         """End the server, if it is ours. May be called again."""
+        await self._watch.end()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
@@ -128,8 +169,9 @@ class EmbeddedServer:
         while not self.folder.take():
             state = self.folder.read()
             if state is not None and state.ready and await answers(state):
-                self._state, self.joined = state, True
-                log.info("joined the queue that runs at %s", self.url)
+                self._state, self.joined, self._secret = state, True, self.folder.secret()
+                self._check_sync(state)
+                log.info("joined the queue that runs at %s", self.shown)
                 return False
             if time.monotonic() > until:
                 raise QueueUnavailable(
@@ -139,6 +181,14 @@ class EmbeddedServer:
             await asyncio.sleep(LOOK_SECONDS)
         self._state, self.joined = self._own_state, False
         return True
+
+    def _check_sync(self, state: ServerState) -> None:
+        if self._sync not in (None, state.sync):
+            raise ConfigurationError(
+                f"{self.names.sync} is {self._sync}, but the queue that runs on {self.folder.path} was "
+                f"started with {state.sync}: stop it, and start it with {self.names.sync}={self._sync}",
+                setting=self.names.sync,
+            )
 
     def _choose_ports(self) -> None:
         state = self._state
@@ -160,36 +210,59 @@ class EmbeddedServer:
             await self._start_server()
         except OSError as error:
             await self._end_server()
-            raise QueueUnavailable(f"cannot start {self._program}: {error}") from error
+            raise QueueUnavailable(self._cannot_start(error)) from error
         except QueueUnavailable:
             await self._end_server()
             self._check_ports()  # the likeliest reason, and one that says what to change
             raise
 
+    def _cannot_start(self, error: OSError) -> str:
+        if error.errno in OF_THE_DISK:  # so it is about the folder, not the program
+            return (
+                f"cannot keep the queue in {self.folder.path}: {plain_error(error)}; make room there, or set "
+                f"{self.names.data_dir} to another folder"
+            )
+        return f"cannot start {self._program}: {plain_error(error)}"
+
     async def _start_server(self) -> None:
         lock = await take_server_lock(self.folder)
         try:
+            if not self._state.open:
+                self._secret = self.folder.keep_secret(self._secret, self.names.data_dir)
             self._server = await ServerProcess.start(self._program, self.folder, self._state, lock)
         finally:
             os.close(lock)  # the server has its own
         await self._server.wait_ready(self._state)
+        await self._watch.begin(self._server.log_start)
+
+    async def _restart(self) -> None:
+        """End the server; it is started again at once."""
+        if self._server is not None:
+            self._restarting = True
+            await self._server.end()
 
     async def _keep_running(self) -> None:
         crashes = 0
         while self._server is not None:
             started = time.monotonic()
             code = await self._server.process.wait()
-            crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
-            pause = _RESTARTS.pause(crashes)
-            log.warning("the queue server ended with %s; starting it again in %.1f s", code, pause)
-            await asyncio.sleep(pause)
+            if self._restarting:
+                self._restarting = False
+            else:
+                crashes = 1 if time.monotonic() - started > STEADY_SECONDS else crashes + 1
+                pause = _RESTARTS.pause(crashes)
+                log.warning(
+                    "the queue server ended with %s; starting it again in %.1f s", code, pause
+                )
+                await asyncio.sleep(pause)
             await self._end_server()
             try:
+                self.folder.own_again(self.names.data_dir)
                 await self._launch()
             except DovetailError as error:
                 log.error("the queue server cannot be started again yet: %s", error)
             else:
-                log.info("the queue is back at %s", self.url)
+                log.info("the queue is back at %s", self.shown)
 
     async def _end_server(self) -> None:
         if self._server is not None:
@@ -197,7 +270,12 @@ class EmbeddedServer:
 
 
 def running(data_dir: str | os.PathLike[str]) -> str | None:
-    """The address of the server that a living process runs on this data folder; None where none does."""
+    """The address of the server that a living process runs on this data folder; None where none does.
+
+    It has the folder's secret in it.
+    """
     folder = QueueFolder(data_dir)
     state = folder.read()
-    return state.url if state is not None and state.ready and folder.owned() else None
+    if state is None or not state.ready or not folder.owned():
+        return None
+    return state.url(folder.secret())

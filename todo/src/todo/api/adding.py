@@ -2,142 +2,155 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from dovetail import MessageQueue, QueueError, QueueUnavailable, new_id
 from todo.api import problems
+from todo.api.awaiting import Saves
+from todo.api.bodies import CONTENT_TYPE, JSON, KEY, LENGTH, Body, checked, checked_key
+from todo.api.change_keys import FIELDS
+from todo.api.headers import RAW, Headers
+from todo.api.keys import Keys, KeyTaken
+from todo.api.preferences import PREFER, wait_of
+from todo.api.problems import Refused
+from todo.api.representing import answer
 from todo.api.schemas import NewTodo, Todo
 from todo.events import NewItem
-from todo.items import InvalidItem, Item, checked_text
+from todo.items import Item
 from todo.monitoring.metrics import Metrics
 from todo.serving.body import BodyTooLarge, read_body
-
-UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_UUID = re.compile(UUID_PATTERN)
-_JSON = b"application/json"
-
-Headers = Iterable[tuple[bytes, bytes]]
-
-
-class Refused(Exception):
-    """The request cannot be accepted; `response` says why."""
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
 
 
 class Adding:
     """Takes items. This is the hot path: one decode, one publish, one prepared response."""
 
-    def __init__(self, queue: MessageQueue, metrics: Metrics) -> None:
+    def __init__(self, queue: MessageQueue, keys: Keys, saves: Saves, metrics: Metrics) -> None:
         self._queue = queue
+        self._keys = keys
+        self._saves = saves
         self._publish = queue.publish
         self._metrics = metrics
-        self._decode = msgspec.json.Decoder(NewTodo).decode
+        self._body = Body(NewTodo, JSON)
         self._encode = msgspec.json.Encoder().encode
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
+        headers = scope["headers"]
+        known = dict(headers)
         try:
-            item = await self._read(scope["headers"], receive)
-            await self._accept(item)
+            item = await self._read(headers, known, receive)
+            keyed = KEY in known
+            if PREFER in known and (wait := wait_of(headers))[0]:
+                response = await self._take_and_wait(item, keyed, *wait)
+                await response(scope, receive, send)
+                return
+            if keyed:
+                item = await self._accept_once(item)
+            else:
+                await self._accept(item, item.id)
+            start, body = self._confirmation(item)
+            await send(start)
+            await send(body)
         except Refused as refused:
             await refused.response(scope, receive, send)
         except ClientDisconnect:
             return
-        else:
-            await self._confirm(item, send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> Item:
+    async def _read(self, headers: Headers, known: dict[bytes, bytes], receive: Receive) -> Item:
+        # Not by `Body.read`: one more coroutine would cost as much as reading the JSON.
         try:
-            return await self._checked(headers, receive)
+            if known.get(CONTENT_TYPE) != JSON:
+                self._body.check_type(known)
+            new = self._body.decode(await read_body(receive, known.get(LENGTH)))
+            if KEY in known:
+                return _item(checked_key(headers, "it becomes the id of the item"), new)
+            return _item(new_id(), new)
         except Refused:
             self._metrics.refused += 1
             raise
-
-    async def _checked(self, headers: Headers, receive: Receive) -> Item:
-        known = dict(headers)
-        content_type = known.get(b"content-type")
-        if content_type != _JSON and not _is_json(content_type):
-            raise Refused(problems.wrong_content_type(content_type))
-        key = known.get(b"idempotency-key")
-        item_id = new_id() if key is None else _checked_key(key)
-        try:
-            body = await read_body(receive, known.get(b"content-length"))
         except BodyTooLarge:
+            self._metrics.refused += 1
             raise Refused(problems.too_large()) from None
-        return Item(item_id, self._text(body), datetime.now(UTC))
 
-    def _text(self, body: bytes) -> str:
+    async def _accept_once(self, item: Item) -> Item:
+        """The item that the key stands for, which need not have been added now."""
         try:
-            return checked_text(self._decode(body).item)
-        except InvalidItem as error:
-            raise Refused(problems.invalid_item(str(error))) from None
-        except msgspec.ValidationError as error:
-            raise Refused(_misshapen(str(error))) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refused(problems.broken_json(error)) from None
+            use = await self._keys.use(item)
+            if not use.accepted:
+                await self._accept(use.item, use.message_id)
+                await self._keys.accepted(use)
+        except KeyTaken as taken:
+            self._metrics.refused += 1
+            raise Refused(problems.key_taken(taken.item.id, str(taken))) from None
+        return use.item
 
-    async def _accept(self, item: Item) -> None:
+    async def _accept(self, item: Item, message_id: str) -> None:
         try:
-            await self._publish(NewItem(item), id=item.id)
+            await self._publish(NewItem(item), id=message_id)
         except QueueUnavailable:
             self._metrics.unavailable += 1
             connected = self._queue.connected
-            raise Refused(problems.queue_unavailable(item.id, connected=connected)) from None
+            raise Refused(
+                problems.queue_unavailable("the item", item.id, connected=connected, id=item.id)
+            ) from None
         except QueueError as error:
             self._metrics.unavailable += 1
-            raise Refused(problems.queue_refused(item.id, error)) from None
+            raise Refused(problems.queue_refused(error, id=item.id)) from None
         self._metrics.created += 1
 
-    async def _confirm(self, item: Item, send: Send) -> None:
-        body = self._encode(Todo(item.id, item.item, item.date_added, "accepted"))
-        headers = [
-            (b"content-type", _JSON),
-            (b"content-length", b"%d" % len(body)),
-            (b"location", b"/todo/" + item.id.encode()),
-        ]
-        await send({"type": "http.response.start", "status": 202, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _take_and_wait(
+        self, item: Item, keyed: bool, seconds: int, applied_wait: dict[str, str]
+    ) -> Response:
+        """The same for a client that waits for the database to have it."""
+        headers = {"Location": f"/todo/{item.id}"} | applied_wait
+        with self._saves.awaited(item.id) as waiting:
+            if keyed:
+                item = await self._accept_once(item)
+            else:
+                await self._accept(item, item.id)
+            if await self._saves.until_saved(waiting, seconds) and (
+                saved := await self._saves.read(item.id)
+            ):
+                return answer(201, saved, "saved", headers)
+        return answer(202, item, "accepted", headers)
 
-
-def is_uuid(text: str) -> bool:
-    """Whether it is a UUID in its usual form."""
-    return _UUID.fullmatch(text) is not None
-
-
-def _is_json(content_type: bytes | None) -> bool:
-    return content_type is not None and content_type.split(b";", 1)[0].strip().lower() == _JSON
-
-
-def _checked_key(key: bytes) -> str:
-    """The UUID of an Idempotency-Key header, with or without the quotes of a structured field."""
-    text = key.decode("latin-1").strip().strip('"')
-    if not is_uuid(text):
-        message = "The Idempotency-Key must be a UUID: it becomes the id of the item."
-        raise Refused(
-            problems.problem(
-                400, message, errors=[problems.FieldError(message, parameter="Idempotency-Key")]
+    def _confirmation(self, item: Item) -> tuple[Message, Message]:
+        # As `todo_of` has it: all the ids here are UUIDs in lower case.
+        body = self._encode(
+            Todo(
+                item.id,
+                item.item,
+                item.done,
+                item.due,
+                item.tags,
+                item.notes,
+                item.position or f"{item.id.replace('-', '')}h",
+                item.date_added,
+                None,
+                "accepted",
             )
         )
-    return text.lower()
-
-
-def _misshapen(error: str) -> Response:
-    """msgspec's words, such as "Expected `str`, got `int` - at `$.item`", made useful."""
-    if "missing required" in error:
-        return problems.invalid_item('The member "item" is missing. Send {"item": "…"}.')
-    if "unknown field" in error:
-        return problems.invalid_item(
-            f'{error}. "item" is the only member that is taken.', pointer="#"
+        headers = [
+            (CONTENT_TYPE, JSON),
+            (b"content-length", b"%d" % len(body)),
+            (b"location", b"/todo/" + item.id.encode()),
+            *RAW,
+        ]
+        return (
+            {"type": "http.response.start", "status": 202, "headers": headers},
+            {"type": "http.response.body", "body": body},
         )
-    if error.endswith("`$.item`"):
-        return problems.invalid_item('The item must be text, as in {"item": "Buy milk"}.')
-    return problems.invalid_item('The body must be an object, as in {"item": "…"}.', pointer="#")
+
+
+def _item(id: str, new: NewTodo) -> Item:
+    text = checked("item", new.item)
+    added = datetime.now(UTC)
+    if new.due is not None or new.done or new.tags or new.notes or new.position:
+        values = {name: checked(name, getattr(new, name)) for name in FIELDS[1:]}
+        return Item(id, text, added, **values)
+    return Item(id, text, added)

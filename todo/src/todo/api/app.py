@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping, Sequence
 from importlib import import_module
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,21 +17,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dovetail import MessageQueue
 from todo.api import problems
 from todo.api.adding import Adding
-from todo.api.reading import Endpoint, read_one, read_page
+from todo.api.awaiting import Saves
+from todo.api.bearer import Bearer
+from todo.api.changing import Changing
+from todo.api.files import Files
+from todo.api.headers import HEADERS
+from todo.api.keys import Keys
+from todo.api.reading import Endpoint, guarded, read_history, read_one, read_page
+from todo.monitoring.disk import QueueDisk
 from todo.monitoring.monitor import Monitor
+from todo.serving.headers import AddedHeaders
 from todo.serving.measured import Measured
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
+from todo.signing_in.keeper import Keeper
+from todo.signing_in.sessions import Sessions
 from todo.store import Store
 
 INDEX = {
     "name": "To-do list",
     "items": "/todo",
+    "export": "/export.json",
+    "documentation": "/docs",
     "description": "/openapi.json",
     "health": "/health",
     "ready": "/ready",
     "metrics": "/metrics",
 }
+#: In the order in which they are named.
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 #: What to do, by status, where the framework finds the error.
 ADVICE = {
     404: "There is nothing at this address. GET / names what there is.",
@@ -47,24 +62,39 @@ def create_app(
 
     A 503 for a queue that is down takes as long as the queue's `timeout` option.
     """
-    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True)
+    monitor = monitor or Monitor(
+        queue=queue, store=store, answers_requests=True, disk=QueueDisk(settings)
+    )
+    saves = Saves(queue, store)
+    changing = Changing(queue, store, saves)
+    files = Files(queue, store)
+    one = {"GET": read_one(queue, store), "PATCH": changing.patch, "DELETE": changing.delete}
     routes = [
-        Route("/todo", Todos(read_page(store))),
-        Route("/todo/{id}", read_one(queue, store)),
+        Route("/todo", ByMethod({"GET": read_page(queue, store)}, also=("POST",))),
+        Route("/todo/{id}", ByMethod(one)),
+        Route("/todo/{id}/history", ByMethod({"GET": read_history(queue, store)})),
+        Route("/import", ByMethod({"POST": files.begin})),
+        Route("/import/{id}", ByMethod({"GET": files.progress})),
+        Route("/export.{format}", ByMethod({"GET": files.export})),
         Route("/", index),
+        Route("/docs", docs),
         Route("/openapi.json", openapi),
         *probe_routes(monitor),
     ]
-    add = Adding(queue, monitor.metrics)
+    add = Adding(queue, Keys(queue, store), saves, monitor.metrics)
+    keeper = Keeper(Sessions(settings.password)) if settings.password else None
     app = Starlette(
         routes=routes,
         middleware=[
             Middleware(Measured, numbers=monitor.metrics.http),
+            *([Middleware(Bearer, keeper=keeper)] if keeper else ()),
             Middleware(ShortWay, add=add, route=routes[0]),
+            Middleware(AddedHeaders, otherwise=HEADERS),
         ],
         exception_handlers={HTTPException: http_error, Exception: internal_error},
     )
     app.router.redirect_slashes = False
+    app.state.close = saves.close
     return app
 
 
@@ -76,26 +106,32 @@ class ShortWay:
         self._add = add
         self._route = route
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Dispatch one request."""
         if scope["type"] == "http" and scope["path"] == "/todo" and scope["method"] == "POST":
             scope["route"] = self._route  # as the router would
-            await self._add(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return self._add(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
-class Todos:
-    """Everything else at `/todo`."""
+class ByMethod:
+    """What is at one address, by method; `also` are methods that never come here."""
 
-    def __init__(self, read: Endpoint) -> None:
-        self._read = read
+    def __init__(self, endpoints: Mapping[str, Endpoint], also: Sequence[str] = ()) -> None:
+        self._endpoints = {method: guarded(endpoint) for method, endpoint in endpoints.items()}
+        if "GET" in endpoints:
+            self._endpoints["HEAD"] = self._endpoints["GET"]
+        self._allowed = ", ".join(sorted((*self._endpoints, *also), key=_METHODS.index))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what only reads; other methods are refused."""
-        if scope["method"] not in ("GET", "HEAD"):
-            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
-        response = await self._read(Request(scope, receive))
+        """Answer; other methods are refused."""
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"Allow": self._allowed})
+        try:
+            response = await endpoint(Request(scope, receive))
+        except ClientDisconnect:
+            return
         await response(scope, receive, send)
 
 
@@ -107,8 +143,14 @@ async def index(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     """The machine-readable description, made when it is first asked for."""
     # Most processes are never asked, so they need not load it.
-    document = import_module("todo.api.openapi").document()
+    document = import_module("todo.api.openapi.document").document()
     return Response(document, media_type="application/json")
+
+
+async def docs(request: Request) -> Response:
+    """The same for people."""
+    page = import_module("todo.api.openapi.page")
+    return Response(page.html(), headers=page.HEADERS, media_type="text/html")
 
 
 async def http_error(request: Request, error: Exception) -> Response:

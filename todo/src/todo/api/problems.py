@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
 
-from todo.items import MAX_LENGTH
+from todo.api.headers import HEADERS
 from todo.serving.body import MAX_BODY
 
 #: Seconds after which a client may try again.
 RETRY_AFTER = 2
+_SOON = {"Retry-After": str(RETRY_AFTER)}
 #: As RFC 9110 has them; Python before 3.13 still knows older names.
 _NEW_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+class Refused(Exception):
+    """The request cannot be accepted; `response` says why."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,7 +58,10 @@ def problem(
     """The response for one problem."""
     content = Problem(title(status), status, detail, id, errors)
     return Response(
-        msgspec.json.encode(content), status, headers, media_type="application/problem+json"
+        msgspec.json.encode(content),
+        status,
+        HEADERS | (headers or {}),
+        media_type="application/problem+json",
     )
 
 
@@ -64,21 +76,21 @@ def broken_json(error: Exception) -> Response:
 
 
 def too_large() -> Response:
-    """413: an item is never that long."""
+    """413: no item is that long."""
     return problem(
         413,
-        f"The body is over {MAX_BODY // 1024} KiB. An item has {MAX_LENGTH} characters at most: "
-        "send one item in each request.",
+        f"The body is over {MAX_BODY // 1024} KiB. No item is that long: send one in each request.",
     )
 
 
-def wrong_content_type(given: bytes | None) -> Response:
-    """415: only JSON is taken."""
-    has = f"is {given.decode('latin-1')!r}" if given else "is missing"
+def wrong_content_type(given: bytes | None, taken: Sequence[bytes], header: str) -> Response:
+    """415: only JSON is taken, of the kinds `taken`, which this header names."""
+    kinds = [kind.decode() for kind in taken]
+    has = f"is {given.decode('latin-1')[:100]!r}" if given else "is missing"
     return problem(
         415,
-        f'The Content-Type {has}. Send JSON, with the header "Content-Type: application/json".',
-        headers={"Accept": "application/json"},
+        f'The Content-Type {has}. Send JSON, with the header "Content-Type: {kinds[0]}".',
+        headers={header: ", ".join(kinds)},
     )
 
 
@@ -87,33 +99,51 @@ def invalid_item(message: str, pointer: str = "#/item") -> Response:
     return problem(422, message, errors=[FieldError(message, pointer=pointer)])
 
 
+def key_taken(id: str, stands_for: str) -> Response:
+    """422: the Idempotency-Key was used before, for something else; `id` is the item's."""
+    message = (
+        f"This Idempotency-Key stands for {stands_for}. Nothing was accepted. "
+        "For something else, use another key; to repeat the request, send the same again."
+    )
+    return problem(422, message, id=id, errors=[FieldError(message, parameter="Idempotency-Key")])
+
+
 def invalid_parameter(name: str, message: str) -> Response:
     """422: a query parameter that cannot be used."""
     return problem(422, message, errors=[FieldError(message, parameter=name)])
 
 
-def queue_unavailable(id: str, *, connected: bool) -> Response:
-    """503: the queue did not confirm, though we are connected to it, or because we are not."""
+def queue_unavailable(
+    what: str, key: str | None, *, connected: bool, id: str | None = None
+) -> Response:
+    """503: the queue did not confirm `what`, though we are connected to it, or because we are not.
+
+    With this `key` the request can be repeated; where there is none, it can be as it is.
+    """
     why = "cannot be reached"
     if connected:
         why = "did not confirm in time (its disk may be full)"
+    again = ""
+    if key:
+        again = (
+            f'; with the header "Idempotency-Key: {key}" that has one effect, even if the queue did receive '
+            "this attempt"
+        )
     return problem(
         503,
-        f"The queue {why}, so the item was not accepted. Send it again in "
-        f'{RETRY_AFTER} seconds; with the header "Idempotency-Key: {id}" it is added once, even if '
-        "the queue did receive this attempt.",
-        headers={"Retry-After": str(RETRY_AFTER)},
+        f"The queue {why}, so {what} was not accepted. Send it again in {RETRY_AFTER} seconds{again}.",
+        headers=_SOON,
         id=id,
     )
 
 
-def queue_refused(id: str, error: Exception) -> Response:
+def queue_refused(error: Exception, *, id: str | None = None) -> Response:
     """503: the queue answered that it has no room."""
     return problem(
         503,
         f"The queue does not take more, so nothing was accepted ({error}). Try again later, or ask "
         "the operator to make room.",
-        headers={"Retry-After": str(RETRY_AFTER)},
+        headers=_SOON,
         id=id,
     )
 
@@ -122,7 +152,54 @@ def database_unavailable() -> Response:
     """503: items cannot be read."""
     return problem(
         503,
-        "The database cannot be reached, so saved items cannot be read now. Adding items still "
-        f"works. Try again in {RETRY_AFTER} seconds.",
-        headers={"Retry-After": str(RETRY_AFTER)},
+        "The database cannot be reached, so saved items can be neither read nor changed now. Adding items "
+        f"still works. Try again in {RETRY_AFTER} seconds.",
+        headers=_SOON,
+    )
+
+
+def not_there() -> Response:
+    """404: there is no such item, or none yet."""
+    return problem(
+        404,
+        "No item has this id. If it was accepted just now, and many wait to be saved, try again later.",
+    )
+
+
+def wrong_tags(header: str) -> Response:
+    """400: a header that should hold entity tags."""
+    message = (
+        f'{header} must hold entity tags, each in double quotes, such as "5f3c", as an ETag header gave '
+        "them; or *."
+    )
+    return problem(400, message, errors=[FieldError(message, parameter=header)])
+
+
+def changed_meanwhile(tag: str) -> Response:
+    """412: the item is another one than the request is meant for."""
+    return problem(
+        412,
+        "The item has changed since that ETag was given, so nothing was accepted. Read it again, and decide "
+        "again.",
+        headers={"ETag": tag},
+    )
+
+
+def perhaps_not_there() -> Response:
+    """503: the item is not saved, and what waits to be could not be read to its end."""
+    return problem(
+        503,
+        "The item is not saved, and it cannot be told whether it waits to be: the queue is away, or too much "
+        "waits. Nothing was accepted. Try again later.",
+        headers=_SOON,
+    )
+
+
+def not_known() -> Response:
+    """503: whether If-Match holds cannot be told, because too much waits to be saved."""
+    return problem(
+        503,
+        "So much waits to be saved that it cannot be told whether the item has changed since that ETag was "
+        "given. Nothing was accepted. Try again later, or without If-Match.",
+        headers=_SOON,
     )

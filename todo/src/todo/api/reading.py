@@ -1,102 +1,101 @@
-"""GET /todo and GET /todo/{id}."""
+"""GET /todo, GET /todo/{id} and GET /todo/{id}/history."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dovetail import MessageQueue
 from todo.api import problems
-from todo.api.adding import is_uuid
-from todo.api.schemas import ItemPage, Todo
-from todo.serving.waiting import read_waiting
+from todo.api.finding import find
+from todo.api.preconditions import entity_tag, has_it
+from todo.api.problems import Refused
+from todo.api.querying import InvalidParameter, Wanted, wanted
+from todo.api.representing import answer, as_json, todo_of
+from todo.api.schemas import History, ItemPage, PastChange
+from todo.items import is_id, is_uuid
+from todo.searching import search
 from todo.store import Store, StoreUnavailable
-
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
-#: Waiting items among which one is looked for that is not saved yet.
-WAITING_SEARCHED = 1000
+from todo.store.query import InvalidCursor, Past
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class InvalidParameter(Exception):
-    """A query parameter cannot be used; the message says what would."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
-def read_page(store: Store) -> Endpoint:
-    """The endpoint that lists items, page by page."""
+def read_page(queue: MessageQueue, store: Store) -> Endpoint:
+    """The endpoint that lists saved items, page by page."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            after, limit = _after(request), _limit(request)
-            # One more than asked for tells whether there is a next page.
-            items = await store.page(after=after, limit=limit + 1)
+            asked = wanted(request.query_params)
+            await _check_place(store, asked)
+            page, how = await search(
+                queue, store, asked.query, after=asked.after, limit=asked.limit
+            )
         except InvalidParameter as error:
             return problems.invalid_parameter(error.name, str(error))
-        except StoreUnavailable:
-            return problems.database_unavailable()
-        page = ItemPage(items[:limit], items[limit - 1].id if len(items) > limit else None)
-        return _json(page)
+        except InvalidCursor:
+            message = "`after` must be what `next` gave in the same order."
+            return problems.invalid_parameter("after", message)
+        items = [todo_of(item, "saved") for item in page.items]
+        return as_json(ItemPage(items, page.next, how if asked.query.q.strip() else None))
 
     return endpoint
 
 
 def read_one(queue: MessageQueue, store: Store) -> Endpoint:
-    """The endpoint that shows one item, saved or still waiting."""
+    """The endpoint that shows one item, with what was accepted and is not saved yet."""
 
     async def endpoint(request: Request) -> Response:
-        wanted = request.path_params["id"].lower()
-        try:
-            found = await _find(queue, store, wanted) if is_uuid(wanted) else None
-        except StoreUnavailable:
-            return problems.database_unavailable()
-        if found is None:
-            return problems.problem(
-                404,
-                "No item has this id. If it was accepted just now, and many wait to be saved, try "
-                "again later.",
-            )
-        return _json(found)
+        found = await find(queue, store, request.path_params["id"])
+        if found.item is None:
+            return problems.not_there()
+        tag = entity_tag(found.item, found.status)
+        if has_it(request.scope["headers"], tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        return answer(200, found.item, found.status)
 
     return endpoint
 
 
-async def _find(queue: MessageQueue, store: Store, wanted: str) -> Todo | None:
-    if item := await store.get(wanted):
-        return Todo(item.id, item.item, item.date_added, "saved")
-    waiting = await read_waiting(queue, WAITING_SEARCHED)
-    for item in waiting.items:
-        if item.id == wanted:
-            return Todo(item.id, item.item, item.date_added, "accepted")
-    # It may have been saved between the two.
-    if item := await store.get(wanted):
-        return Todo(item.id, item.item, item.date_added, "saved")
-    return None
+def read_history(queue: MessageQueue, store: Store) -> Endpoint:
+    """The endpoint that shows what became of one item, also of one that was removed."""
+
+    async def endpoint(request: Request) -> Response:
+        found = await find(queue, store, request.path_params["id"])
+        past = await store.history(found.id)
+        if not past and found.item is None:
+            return problems.not_there()
+        return as_json(History([_past(one) for one in past]))
+
+    return endpoint
 
 
-def _json(content: object) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
+def guarded(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, whose refusals become responses."""
+
+    async def guard(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refused as refused:
+            return refused.response
+        except StoreUnavailable:
+            return problems.database_unavailable()
+
+    return guard
 
 
-def _after(request: Request) -> str | None:
-    after = request.query_params.get("after")
-    if after is None:
-        return None
-    if not is_uuid(after):
-        raise InvalidParameter("after", "`after` must be the id of an item, as `next` gave it.")
-    return after.lower()
+async def _check_place(store: Store, asked: Wanted) -> None:
+    """Raise InvalidCursor where `after` is neither a UUID nor an item's id, and ids are what it is to be."""
+    after, query = asked.after, asked.query
+    if after is None or not query.sort.endswith("added") or query.q.strip() or is_uuid(after):
+        return
+    if not is_id(after) or await store.get(after) is None:
+        raise InvalidCursor
 
 
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    raise InvalidParameter("limit", f"`limit` must be a whole number from 1 to {MAX_LIMIT}.")
+def _past(one: Past) -> PastChange:
+    return PastChange(
+        one.change, one.at, one.field, one.value, one.seen, one.current, one.superseded
+    )

@@ -81,7 +81,7 @@ class ControlServer:
         try:
             await self._converse(reader, lambda answer: writer.write(encode(answer)))
         finally:
-            writer.close()  # sends what is written; nobody has to read it
+            await _close(writer)
 
     async def _converse(self, reader: asyncio.StreamReader, send: Callable[[Answer], None]) -> None:
         try:
@@ -106,6 +106,16 @@ class ControlServer:
             async with aclosing(self._scale(request.scale)) as changes:
                 async for change in changes:
                     send(change)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what is written, to whoever still reads it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        writer.transport.abort()
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:

@@ -1,30 +1,55 @@
-"""The audit-handler: a line for every new item."""
+"""The audit-handler: a line for every new item and for every change."""
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 
-from dovetail import Group
-from todo.events import NewItem
+import msgspec
 
-#: What is logged here is written as it is, without time and level.
+from dovetail import Group, Received, Reject
+from todo.changing import is_change_id, moment_of
+from todo.events import ANY_CHANGE, CHANGES, Change, NewItem
+from todo.merging import field_of, value_of
+
+#: What is logged here is written without time and level, each record on one line.
 log = logging.getLogger("todo.audit")
-
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def audit_handler() -> Group:
-    """Writes `AUDIT @ <date>: <text>`."""
+    """Writes `AUDIT @ <date>: <text>`, and of changes `AUDIT @ <date>: <id> <kind> <value>`."""
     group = Group("audit-handler")
 
     @group.on(NewItem)
     async def audit(event: NewItem) -> None:
-        log.info("AUDIT @ %s: %s", event.item.date_added.isoformat(), _on_one_line(event.item.item))
+        log.info("AUDIT @ %s: %s", event.item.date_added.isoformat(), event.item.item)
+
+    @group.on(ANY_CHANGE)
+    async def audit_change(event: Received) -> None:
+        change = _decoded(event)
+        log.info(
+            "AUDIT @ %s: %s %s", moment_of(change.change).isoformat(), change.id, _told(change)
+        )
 
     return group
 
 
-def _on_one_line(text: str) -> str:
-    """The text with its control characters escaped, so that none can pass for a line of the audit."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+def _decoded(event: Received) -> Change:
+    try:
+        change = msgspec.convert(event.data, CHANGES[event.subject])
+    except (KeyError, msgspec.ValidationError) as error:
+        raise Reject(f"this release knows no such change: {error}") from error
+    if not is_change_id(change.change):
+        raise Reject(f"the change {change.change!r} is no UUIDv7, so its time is not known")
+    return change
+
+
+def _told(change: Change) -> str:
+    kind, value = type(change).__subject__.rpartition(".")[2], value_of(change)
+    if isinstance(value, bool):  # the kind says it
+        return kind
+    return (
+        f"{kind} {value}"
+        if field_of(change) == "item"
+        else f"{kind} {json.dumps(value, ensure_ascii=False)}"
+    )

@@ -6,6 +6,8 @@ import socket
 
 import msgspec
 
+from dovetail import plain_error, printable
+from todo.components import WRONG
 from todo.settings_monitoring import MonitoringSettings, read_monitoring_settings
 from todo.settings_reader import SettingsInvalid
 
@@ -18,7 +20,11 @@ _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
 
 
 class Unhealthy(Exception):
-    """What is wrong, in one line."""
+    """What is wrong, in one line. `status` is that of the command."""
+
+    def __init__(self, words: str, status: int = 1) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 def ask(*, ready: bool) -> str:
@@ -26,7 +32,7 @@ def ask(*, ready: bool) -> str:
     try:
         settings = read_monitoring_settings()
     except SettingsInvalid as error:
-        raise Unhealthy("; ".join(error.lines)) from None
+        raise Unhealthy("; ".join(error.lines), WRONG) from None
     if settings.metrics_port is None:
         raise Unhealthy(
             "TODO_METRICS_PORT is not set, so components do not say how they are; set it to a free "
@@ -50,7 +56,7 @@ def _answer(settings: MonitoringSettings, port: int, path: str) -> tuple[int, by
         ) from None
     except OSError as error:
         raise Unhealthy(
-            f"nothing answers at {where} (TODO_METRICS_PORT): {error.strerror or error}"
+            f"nothing answers at {where} (TODO_METRICS_PORT): {plain_error(error)}"
         ) from None
     words = head.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
@@ -65,7 +71,8 @@ def _said(status: int, body: bytes) -> str:
         parts = msgspec.json.decode(body, type=dict[str, str])
     except msgspec.DecodeError:
         raise Unhealthy(f"it answers with status {status} and says nothing of itself") from None
-    said = ", ".join(f"{name} {part}" for name, part in parts.items()).removeprefix("status ")
+    said = ", ".join(f"{name} {part}" for name, part in parts.items())
+    said = printable(said.removeprefix("status "))
     if status != 200:
         raise Unhealthy(said)
     return said

@@ -11,6 +11,7 @@ import msgspec
 
 from dovetail import MessageQueue
 from todo.monitoring.answer import ALIVE, Answer
+from todo.monitoring.disk import QueueDisk
 from todo.monitoring.metrics import Metrics
 from todo.monitoring.readiness import Readiness, readiness
 from todo.store import Store
@@ -33,7 +34,9 @@ class Monitor:
         queue: MessageQueue | None = None,
         store: Store | None = None,
         answers_requests: bool = False,
+        disk: QueueDisk | None = None,
     ) -> None:
+        self._disk = disk
         self.queue = queue
         self.store = store
         #: What a component counts that answers requests.
@@ -72,7 +75,7 @@ class Monitor:
     async def _readiness(self) -> Readiness:
         """As everyone who asks at the same time is told: queue and database are asked once."""
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(readiness(self.queue, self.store))
+            self._asking = asyncio.create_task(readiness(self.queue, self.store, self._disk))
         return await asyncio.shield(self._asking)
 
     @cached_property

@@ -16,9 +16,11 @@ from typing import cast
 
 import httptools
 
+from todo.hosts import MISDIRECTED, Hosts
 from todo.listening import Place
 from todo.monitoring.answer import Answer
 from todo.monitoring.monitor import PATHS, Monitor
+from todo.serving.refusals import HEADERS
 
 log = logging.getLogger("todo.monitoring")
 
@@ -31,17 +33,25 @@ MOST_BYTES = 16_384
 
 _BROKEN = Answer(b'{"status":"the request cannot be read"}', 400)
 _TOO_LARGE = Answer(b'{"status":"the request is too large"}', 431)
+_MISDIRECTED = Answer(
+    b'{"status":"this server does not answer to that name; TODO_ALLOWED_HOSTS has those that it does"}',
+    MISDIRECTED,
+)
 _NOT_FOUND = Answer(b'{"status":"nothing is here; there are /health, /ready and /metrics"}', 404)
 _NOT_ALLOWED = Answer(b'{"status":"this only shows: use GET or HEAD"}', 405, allow="GET, HEAD")
 _FAILED = Answer(b'{"status":"something went wrong here; the log has the reason"}', 500)
 
 
 @asynccontextmanager
-async def serving(place: Place, monitor: Monitor) -> AsyncIterator[None]:
+async def serving(
+    place: Place, monitor: Monitor, hosts: Hosts | None = None
+) -> AsyncIterator[None]:
     """Answer at this place for as long as the context lasts. Raises SettingsInvalid."""
-    connections = Connections(monitor)
+    connections = Connections(monitor, hosts or Hosts())
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(connections), sock=place.bind())
+    server = await loop.create_server(
+        lambda: Connection(connections), sock=place.bind(), backlog=MOST_CONNECTIONS
+    )
     try:
         yield
     finally:
@@ -53,8 +63,9 @@ async def serving(place: Place, monitor: Monitor) -> AsyncIterator[None]:
 class Connections:
     """Those that are open, oldest first."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, hosts: Hosts) -> None:
         self.monitor = monitor
+        self.hosts = hosts
         self._open: dict[Connection, None] = {}
 
     def add(self, connection: Connection) -> None:
@@ -85,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._limit: asyncio.TimerHandle | None = None
         self._received = 0
         self._target = b""
+        self._host = b""
         self._taken = False
         #: What answers the request, once it was read.
         self.answering: asyncio.Task[None] | None = None
@@ -120,10 +132,17 @@ class Connection(asyncio.Protocol):
         """A part of the target; a long one comes in several."""
         self._target += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        if name.lower() == b"host":
+            self._host = value
+
     def on_headers_complete(self) -> None:
         """All that is needed was read."""
         path = httptools.parse_url(self._target).path or b""
-        if self._parser.get_method() not in (b"GET", b"HEAD"):
+        if self._host and self._connections.hosts.refusal(self._host):
+            self._send(_MISDIRECTED)
+        elif self._parser.get_method() not in (b"GET", b"HEAD"):
             self._send(_NOT_ALLOWED)
         elif (known := path.decode("latin-1")) not in PATHS:
             self._send(_NOT_FOUND)
@@ -159,6 +178,8 @@ class Connection(asyncio.Protocol):
 def head(answer: Answer) -> bytes:
     """The first lines of a response."""
     status = HTTPStatus(answer.status)
-    headers = answer.headers | {"content-length": str(len(answer.body)), "connection": "close"}
+    headers = (
+        HEADERS | answer.headers | {"content-length": str(len(answer.body)), "connection": "close"}
+    )
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(lines)}\r\n".encode()

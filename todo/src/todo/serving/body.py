@@ -5,20 +5,23 @@ from __future__ import annotations
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-#: Bytes.
-MAX_BODY = 64 * 1024
+from todo.serving.bounds import MAX_LENGTH_DIGITS
+
+#: Bytes: an item with the longest notes and all its tags, each character of which a program may have written
+#: in twelve bytes, as JSON's or a form's escapes.
+MAX_BODY = 192 * 1024
 
 
 class BodyTooLarge(Exception):
-    """The body is over MAX_BODY; the rest of it was not read."""
+    """The body is over what is allowed; the rest of it was not read."""
 
 
-async def read_body(receive: Receive, announced: bytes | None) -> bytes:
-    """The whole body; `announced` is the Content-Length header, where there is one.
+async def read_body(receive: Receive, announced: bytes | None, most: int = MAX_BODY) -> bytes:
+    """The whole body, of at most so many bytes; `announced` is the Content-Length header, where there is one.
 
     Raises BodyTooLarge, and ClientDisconnect when the client went away in the middle.
     """
-    if announced is not None and announced.isdigit() and int(announced) > MAX_BODY:
+    if announced is not None and _length(announced, most) > most:
         raise BodyTooLarge
     body = b""
     while True:
@@ -26,8 +29,16 @@ async def read_body(receive: Receive, announced: bytes | None) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         part: bytes = message.get("body", b"")
-        if len(body) + len(part) > MAX_BODY:
+        if len(body) + len(part) > most:
             raise BodyTooLarge
         body = body + part if body else part
         if not message.get("more_body", False):
             return body
+
+
+def _length(announced: bytes, most: int) -> int:
+    """The number; the server refuses what is none, and what is longer than any number is here."""
+    digits = announced.lstrip(b"0")
+    if len(digits) > MAX_LENGTH_DIGITS:
+        return most + 1
+    return int(digits) if digits.isdigit() else 0

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 
 class JoinedWrites:
     """A transport whose writes go out together at the end of the event loop's turn."""
@@ -20,12 +18,19 @@ class JoinedWrites:
         self._transport = transport
         self._loop = loop
         self._waiting: list[bytes] = []
+        #: Asked for each request: what `__getattr__` finds takes longer.
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         """Write soon."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(data)
+
+    def write_eof(self) -> None:
+        """Write what waits, and nothing after it."""
+        self._flush()
+        self._transport.write_eof()
 
     def close(self) -> None:
         """Write what waits, then close."""
@@ -39,11 +44,3 @@ class JoinedWrites:
         waiting, self._waiting = self._waiting, []
         if waiting and not self._transport.is_closing():
             self._transport.write(b"".join(waiting))
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with joined writes."""
-
-    def connection_made(self, transport: Any) -> None:
-        """Write through JoinedWrites from now on."""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -19,6 +20,7 @@ _SCHEMES: dict[str, tuple[Literal["sqlite", "postgresql"], str]] = {
 }
 #: libpq's name for it → asyncpg's
 _OPTIONS = {"sslmode": "ssl", "ssl": "ssl", "host": "host"}
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Address:
     url: str
     #: For people and logs.
     shown: str
+    #: Of SQLite.
+    file: Path | None = None
+    #: What a user would change to have another.
+    setting: str = "TODO_DATABASE_URL"
 
 
 def parse(url: str) -> Address:
@@ -48,26 +54,46 @@ def _sqlite(driver: str, rest: str) -> Address:
         raise ValueError("names no file, and the components could not share a database in memory")
     if "?" in path:
         raise ValueError("has options, and there are none for a file")
-    return Address("sqlite", f"{driver}:///{path}", f"sqlite:///{path}")
+    return Address("sqlite", f"{driver}:///{path}", f"sqlite:///{path}", Path(path))
 
 
 def _postgresql(driver: str, rest: str) -> Address:
-    parts = urlsplit(f"postgresql:{rest}")
-    options = parse_qsl(parts.query)
-    for name, _ in options:
-        if name not in _OPTIONS:
-            raise ValueError(
-                f"has the option {name!r}; known are sslmode and host (the socket's folder)"
-            )
+    try:
+        parts = urlsplit(f"postgresql:{rest}")
+    except ValueError:
+        raise ValueError(
+            "has a host that cannot be read; an IPv6 address is written [::1]"
+        ) from None
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    _check(options)
+    if parts.fragment:
+        raise ValueError("has a '#'; in a user or password it is written %23")
     if not rest.startswith("//") or not (parts.hostname or "host" in dict(options)):
         raise ValueError("names no host")
     if not parts.path.strip("/"):
         raise ValueError("names no database")
+    if "/" in parts.path[1:]:
+        raise ValueError("has more than one '/' after the host; in a password it is written %2F")
     query = "&".join(f"{_OPTIONS[name]}={value}" for name, value in options)
     place = f"{_place(parts)}{parts.path}"
     login, at, _ = parts.netloc.rpartition("@")
     end = f"?{query}" if query else ""
     return Address("postgresql", f"{driver}://{login}{at}{place}{end}", f"postgresql://{place}")
+
+
+def _check(options: list[tuple[str, str]]) -> None:
+    names = [name for name, _ in options]
+    for name, value in options:
+        if name not in _OPTIONS:
+            raise ValueError(
+                f"has the option {name!r}; known are sslmode and host (the socket's folder)"
+            )
+        if names.count(name) > 1 or {"ssl", "sslmode"} <= {*names}:
+            raise ValueError(f"has the option {name!r} twice")
+        if not value:
+            raise ValueError(f"has the option {name!r} without a value")
+        if _OPTIONS[name] == "ssl" and value not in _TLS_MODES:
+            raise ValueError(f"has {name}={value}; known are {', '.join(_TLS_MODES)}")
 
 
 def _place(parts: SplitResult) -> str:

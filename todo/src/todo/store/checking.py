@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, exists, literal_column, make_url, select
+from sqlalchemy import Connection, exists, literal_column, select
 
 from todo.store import NoSchema, StoreFull
 from todo.store.address import Address
@@ -42,8 +42,7 @@ class Room:
     """Whether there is room for what is to be written."""
 
     def __init__(self, address: Address) -> None:
-        on_disk = address.kind == "sqlite"
-        self._file = Path(make_url(address.url).database or "") if on_disk else None
+        self._file = address.file
         self._failure: StoreFull | None = None
         self._failed_at = 0.0
 

@@ -8,12 +8,13 @@ whole ORM, which was measured at 8 MB and 0.1 s in each process. What it wraps a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.util import greenlet_spawn
 
 from todo.store.address import Address
+from todo.store.file import SqliteFile
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,11 +25,15 @@ Result = TypeVar("Result")
 #: How long a connection may take to come up, and to be closed politely.
 CONNECT_SECONDS = 1.3
 CLOSE_SECONDS = 0.3
+#: Where a connection keeps how often its engine's connections had been closed when it was opened.
+_GENERATION = "todo.store.generation"
 #: How long a writer waits for another one in SQLite.
 _BUSY_MILLISECONDS = 5000
 
 
-def make_engine(address: Address, connections: int, name: str) -> Engine:
+def make_engine(
+    address: Address, connections: int, name: str, file: SqliteFile | None = None
+) -> Engine:
     """An engine with so many connections and not one more; it connects when it is first used."""
     arguments = {} if address.kind == "sqlite" else _postgresql_arguments(name)
     engine = create_engine(
@@ -39,33 +44,87 @@ def make_engine(address: Address, connections: int, name: str) -> Engine:
         pool_timeout=60,
         connect_args=arguments,
     )
-    if address.kind == "sqlite":
+    if file:
         event.listen(engine, "connect", _set_up_sqlite)
+        file.watch(engine)
     return engine
 
 
-async def run(engine: Engine, work: Callable[[Connection], Result]) -> Result:
-    """Do the work in one transaction. Cancelling it gives the connection up."""
+async def run(
+    engine: Engine, work: Callable[[Connection], Result], file: SqliteFile | None = None
+) -> Result:
+    """Do the work in one transaction. Cancelling it gives the connection up.
+
+    FileChanged where the file is not the one any more; then nothing was written to the one that is there.
+    """
 
     def transaction() -> Result:
-        with engine.begin() as connection:
-            return work(connection)
+        with engine.connect() as connection:
+            with connection.begin():
+                opened = file.check(connection) if file else None
+                result = work(connection)
+            if opened:  # while it is open: who closes the last connection removes the log
+                opened.check()
+        return result
 
     return await greenlet_spawn(transaction)
 
 
-async def dispose(engine: Engine) -> None:
-    """Close the engine's connections."""
-    await greenlet_spawn(engine.dispose)
+class Connections:
+    """All connections of an engine, to be closed.
+
+    SQLAlchemy closes those that nobody uses at that moment, and leaves the others to the garbage collector,
+    which cannot wait for them: here they are closed when they are given back.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._closed = False
+        #: Counts how often all were closed.
+        self._generation = 0
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "checkin", self._given_back)
+        event.listen(engine, "engine_disposed", self._disposed)
+
+    async def renew(self) -> None:
+        """Close all. Whoever needs one gets a new one."""
+        await greenlet_spawn(self._engine.dispose)
+
+    async def close(self) -> None:
+        """Close all, for good: what is opened later is not kept for the next."""
+        self._closed = True
+        await self.renew()
+
+    def _connected(self, _: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info[_GENERATION] = self._generation
+
+    def _disposed(self, _: Engine) -> None:
+        self._generation += 1
+
+    def _given_back(self, _: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        if self._closed or entry.info.get(_GENERATION) != self._generation:
+            entry.invalidate()  # closes it
 
 
-def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _set_up_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    # Else one text that is no UTF-8 would fail every statement that comes across it.
+    cast("Any", entry.driver_connection).text_factory = _text
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     # What is committed is acked on the queue, so it must survive a loss of power.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+    # SQLite knows the case of ASCII only.
+    cast("Any", connection).create_function("folded", 1, _folded, deterministic=True)
+
+
+def _folded(value: object) -> object:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 def _postgresql_arguments(name: str) -> dict[str, Any]:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
+from dovetail import plain_error
 from todo.reminder import Reminder
 from todo.store import StoreRefused, StoreUnavailable
 from todo.store.address import Address
 from todo.store.engine import run
-from todo.store.failures import translated
+from todo.store.failures import reason, translated
+from todo.store.preflight import wrong_file
 from todo.store.schema import upgrade
 
 log = logging.getLogger("todo.store")
@@ -28,34 +31,40 @@ async def prepare(engine: Engine, address: Address) -> None:
     pause, reminder = _FIRST_PAUSE_SECONDS, Reminder()
     while True:
         try:
-            migrated = await _attempt(engine, address)
+            done = await _attempt(engine, address)
         except StoreRefused:
             raise
         except StoreUnavailable as error:
             if reminder.due():
                 log.warning(
-                    "waiting for the database at %s (TODO_DATABASE_URL): %s", address.shown, error
+                    "waiting for the database at %s (%s): %s", address.shown, address.setting, error
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         else:
             log.info(
-                "connected to the database at %s%s", address.shown, ", schema updated" * migrated
+                "connected to the database at %s%s", address.shown, f", {done}" if done else ""
             )
             return
 
 
-async def _attempt(engine: Engine, address: Address) -> bool:
-    with translated():
-        if address.kind == "sqlite":
-            _make_folder(address)
-        async with asyncio.timeout(MIGRATION_SECONDS):
-            return await run(engine, upgrade)
+async def _attempt(engine: Engine, address: Address) -> str:
+    if address.file:
+        _make_folder(address.file)
+    try:
+        with translated():
+            async with asyncio.timeout(MIGRATION_SECONDS):
+                return await run(engine, upgrade)
+    except DBAPIError as error:  # such as for what the address asks of the driver
+        raise StoreRefused(reason(error)) from error
 
 
-def _make_folder(address: Address) -> None:
-    path = Path(make_url(address.url).database or "")
+def _make_folder(path: Path) -> None:
+    if complaint := wrong_file(path):
+        raise StoreRefused(complaint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreRefused(f"its folder cannot be made: {error}") from error
+        raise StoreRefused(
+            f"its folder {path.parent} cannot be made: {plain_error(error)}"
+        ) from error

@@ -15,11 +15,11 @@ from sqlalchemy import (
     select,
 )
 
-from todo.store import SchemaTooNew
-from todo.store.table import metadata
+from todo.store import SchemaTooNew, StoreRefused
+from todo.store.table import INDEXES, metadata, todos
 
 #: The newest migration.
-HEAD = "0001"
+HEAD = "0002"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 #: Any number that nobody else locks in this database.
@@ -34,19 +34,24 @@ versions = Table(
 )
 
 
-def upgrade(connection: Connection) -> bool:
-    """Bring the schema up to date in this connection's transaction; False if it was."""
+def upgrade(connection: Connection) -> str:
+    """Bring the schema up to date in this connection's transaction; what was done, "" for nothing."""
     if _version(connection) == HEAD:
-        return False
+        return _checked(connection)
     _lock(connection)
     version = _version(connection)
     if version == HEAD:
-        return False
+        return _checked(connection)
+    if not version and inspect(connection).has_table(todos.name):
+        raise StoreRefused(
+            f"it has a table {todos.name} that this program did not make, or lost what says which version of "
+            "the schema it has; name another database, or restore it from a backup"
+        )
     if version is None:
         _create(connection)
-    else:
-        _migrate(connection)
-    return True
+        return "a new one, without items"
+    _migrate(connection)
+    return "schema updated"
 
 
 def _version(connection: Connection) -> str | None:
@@ -56,9 +61,21 @@ def _version(connection: Connection) -> str | None:
     return connection.scalar(select(versions.c.version_num)) or ""
 
 
+def _checked(connection: Connection) -> str:
+    """Nothing was to be done, if the schema is what its version says."""
+    if not inspect(connection).has_table(todos.name):
+        raise StoreRefused(
+            f"it has version {HEAD} of the schema and no table {todos.name}; restore it from a backup, or "
+            "name another"
+        )
+    return ""
+
+
 def _create(connection: Connection) -> None:
     """Make the newest schema at once. A test holds that the migrations lead to the same."""
     metadata.create_all(connection)
+    for statement in INDEXES:
+        connection.exec_driver_sql(statement)
     versions.create(connection)
     connection.execute(versions.insert().values(version_num=HEAD))
 

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, func, select, update
+from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
+from todo.events import Change, ChangeSaved
 from todo.items import Item
-from todo.store import StoreUnavailable
+from todo.store import ALL, StoreUnavailable
+from todo.store.adding import add
 from todo.store.address import Address
+from todo.store.applying import Vanished, amend, apply
 from todo.store.checking import Room, check_schema
-from todo.store.engine import dispose, make_engine, run
-from todo.store.failures import translated
+from todo.store.engine import Connections, make_engine, run
+from todo.store.failures import is_deadlock, translated
+from todo.store.file import FileChanged, SqliteFile
+from todo.store.looking import (
+    read_changed_since,
+    read_counts,
+    read_history,
+    read_removed,
+    read_removed_since,
+    read_tags,
+)
 from todo.store.preparation import prepare
+from todo.store.putting_back import put_back, saved_at
+from todo.store.query import Added, Counts, Page, Past, Query
+from todo.store.reading import read_page
+from todo.store.rows import item_of, readable
 from todo.store.table import todos
 from todo.store.trouble import Trouble
 
@@ -30,6 +45,8 @@ READ_SECONDS = 1.4
 WRITE_SECONDS = 10.0
 #: Values in one statement; SQLite takes 32,766.
 _CHUNK = 1000
+#: How often a transaction is tried that others are in the way of.
+_TRIES = 6
 
 
 class SqlStore:
@@ -37,60 +54,87 @@ class SqlStore:
 
     def __init__(self, address: Address, connections: int, name: str) -> None:
         self.address = address
-        self._writing = make_engine(address, connections, name)
+        self._file = SqliteFile(address.file) if address.file else None
+        self._writing = make_engine(address, connections, name, self._file)
+        self._connections = Connections(self._writing)
         # Reading needs no transaction of ours: that saves two of three round trips.
         self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self._room = Room(address)
         #: None before the database was ready for the first time: who prepares it says what is wrong.
         self._trouble: Trouble | None = None
-        dialect = import_module(f"sqlalchemy.dialects.{address.kind}")
-        self._insert = dialect.insert(todos).on_conflict_do_nothing(index_elements=["id"])
+        self._readable = readable(address.kind)
 
     async def prepare(self) -> None:
         await prepare(self._writing, self.address)
-        self._trouble = Trouble(self.address.shown)
+        if self._file:
+            self._file.required = True
+        self._trouble = Trouble(self.address)
 
     async def check(self) -> None:
         self._room.check()
         await self._attempt(self._reading, check_schema, READ_SECONDS)
 
     async def close(self) -> None:
-        await dispose(self._writing)
+        await self._connections.close()
 
-    async def add(self, items: Sequence[Item]) -> None:
-        rows = [{"id": one.id, "item": one.item, "date_added": one.date_added} for one in items]
-        if rows:
-            await self._write(lambda connection: connection.execute(self._insert, rows))
+    async def add(self, items: Sequence[Item]) -> Added:
+        return await self._transaction(lambda it: add(it, items)) if items else Added([], [])
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[ChangeSaved]:
+        return await self._transaction(lambda it: apply(it, changes)) if changes else ()
 
     async def amend(self, id: str, change: Callable[[str], str]) -> Item | None:
-        while (found := await self.get(id)) and (text := change(found.item)) != found.item:
-            # False where somebody else changed it since it was read: then from the start.
-            if await self._replace(found, text):
-                return Item(id, text, found.date_added)
-        return None
+        return await self._transaction(lambda it: amend(it, id, change))
+
+    async def put_back(self, items: Sequence[Item]) -> None:
+        if items:
+            await self._transaction(lambda it: put_back(it, items))
+
+    async def saved_at(self, dates: Mapping[str, datetime]) -> None:
+        if dates:
+            await self._transaction(lambda it: saved_at(it, dates))
 
     async def count(self) -> int:
         statement = select(func.count()).select_from(todos)
         return await self._read(lambda connection: connection.execute(statement).scalar_one())
 
     async def get(self, id: str) -> Item | None:
-        statement = select(todos).where(todos.c.id == id)
-        row = await self._read(lambda connection: connection.execute(statement).first())
-        return None if row is None else _item(row)
+        found = await self._items(self._readable.where(todos.c.id == id))
+        return found[0] if found else None
 
-    async def page(self, *, after: str | None = None, limit: int = 100) -> list[Item]:
-        statement = select(todos).order_by(todos.c.id).limit(limit)
-        if after is not None:
-            statement = statement.where(todos.c.id > after)
-        rows = await self._read(lambda connection: connection.execute(statement).all())
-        return [_item(row) for row in rows]
+    async def items(self, ids: Sequence[str]) -> list[Item]:
+        found: dict[str, Item] = {}
+        for start in range(0, len(ids), _CHUNK):
+            some = self._readable.where(todos.c.id.in_(ids[start : start + _CHUNK]))
+            found |= {item.id: item for item in await self._items(some)}
+        return [found[one] for one in dict.fromkeys(ids) if one in found]
+
+    async def page(self, query: Query = ALL, *, after: str | None = None, limit: int = 100) -> Page:
+        return await self._read(lambda connection: read_page(connection, query, after, limit))
 
     async def newest(self, limit: int, *, before: str | None = None) -> list[Item]:
-        statement = select(todos).order_by(todos.c.id.desc()).limit(limit)
+        statement = self._readable.order_by(todos.c.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(todos.c.id < before)
-        rows = await self._read(lambda connection: connection.execute(statement).all())
-        return [_item(row) for row in reversed(rows)]
+        return (await self._items(statement))[::-1]
+
+    async def counts(self, due_until: str = "") -> Counts:
+        return await self._read(lambda connection: read_counts(connection, due_until))
+
+    async def tags(self) -> list[tuple[str, int]]:
+        return await self._read(read_tags)
+
+    async def history(self, id: str) -> list[Past]:
+        return await self._read(lambda connection: read_history(connection, id))
+
+    async def removed(self, ids: Sequence[str]) -> list[Item]:
+        return await self._read(lambda connection: read_removed(connection, ids))
+
+    async def changed_since(self, moment: datetime, limit: int = 100) -> list[Item]:
+        return await self._read(lambda connection: read_changed_since(connection, moment, limit))
+
+    async def removed_since(self, moment: datetime, limit: int = 100) -> list[str]:
+        return await self._read(lambda connection: read_removed_since(connection, moment, limit))
 
     async def missing(self, ids: Sequence[str]) -> set[str]:
         missing = set(ids)
@@ -102,13 +146,24 @@ class SqlStore:
         statement = select(todos.c.id).where(todos.c.id.in_(ids))
         return set(await self._read(lambda connection: connection.scalars(statement).all()))
 
-    async def _replace(self, found: Item, text: str) -> bool:
-        same = (todos.c.id == found.id, todos.c.item == found.item)
-        statement = update(todos).where(*same).values(item=text)
-        return await self._write(lambda connection: connection.execute(statement).rowcount) == 1
+    async def _items(self, statement: Select[Any]) -> list[Item]:
+        rows = await self._read(lambda connection: connection.execute(statement).all())
+        return [item_of(row) for row in rows]
 
     async def _read(self, work: Work[Result]) -> Result:
         return await self._run(self._reading, work, READ_SECONDS)
+
+    async def _transaction(self, work: Work[Result]) -> Result:
+        """Write, from the beginning where another transaction is in the way of this one."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._write(work)
+            except Vanished:
+                continue
+            except DBAPIError as error:
+                if not is_deadlock(error):
+                    raise
+        return await self._write(work)
 
     async def _write(self, work: Work[Result]) -> Result:
         with self._room.watched():
@@ -129,14 +184,13 @@ class SqlStore:
         with translated():
             async with asyncio.timeout(limit):
                 try:
-                    return await run(engine, work)
+                    return await run(engine, work, self._file)
+                except FileChanged:
+                    await self._connections.renew()
+                    raise
                 except DBAPIError as error:
                     if not error.connection_invalidated:
                         raise
                 # The server was restarted since this connection was last used. Everything here may be
                 # done twice, and a new connection may serve.
-                return await run(engine, work)
-
-
-def _item(row: Row[tuple[str, str, datetime]]) -> Item:
-    return Item(row.id, row.item, row.date_added)
+                return await run(engine, work, self._file)

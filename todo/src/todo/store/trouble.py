@@ -7,6 +7,7 @@ import time
 
 from todo.reminder import Reminder
 from todo.store import StoreFull, StoreUnavailable
+from todo.store.address import Address
 
 log = logging.getLogger("todo.store")
 
@@ -14,8 +15,8 @@ log = logging.getLogger("todo.store")
 class Trouble:
     """One outage after another, each with a line at its beginning and at its end, and some between."""
 
-    def __init__(self, shown: str) -> None:
-        self._shown = shown
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._since: float | None = None
         self._full = False
         self._reminder = Reminder()
@@ -27,7 +28,10 @@ class Trouble:
         self._full = isinstance(error, StoreFull)
         if self._reminder.due():
             log.warning(
-                "the database at %s (TODO_DATABASE_URL) cannot be used: %s", self._shown, error
+                "the database at %s (%s) cannot be used: %s",
+                self._address.shown,
+                self._address.setting,
+                error,
             )
 
     def worked(self, *, wrote: bool) -> None:

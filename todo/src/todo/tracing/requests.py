@@ -1,4 +1,4 @@
-"""A span for each request that adds an item."""
+"""A span for each request that adds an item, or changes one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Where items are added.
-ADDING = frozenset(("/todo", "/new"))
+ADDING = frozenset(("/todo", "/new", "/items"))
+#: What the addresses of items begin with, by the method that changes them, and the route's template.
+_CHANGING = {
+    "PATCH": ("/todo/", "/todo/{id}"),
+    "DELETE": ("/todo/", "/todo/{id}"),
+    "POST": ("/items/", "/items/{id}/{verb}"),
+}
 
 
 class TracedRequests:
@@ -18,20 +24,21 @@ class TracedRequests:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, inside a span where something may be added."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in ADDING:
+        """Pass on, inside a span where something may be added or changed."""
+        route = _route(scope) if scope["type"] == "http" else None
+        if route is None:
             await self._app(scope, receive, send)
             return
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         attributes = {
-            "http.request.method": "POST",
-            "http.route": scope["path"],
+            "http.request.method": scope["method"],
+            "http.route": route,
             "url.path": scope["path"],
             "url.scheme": scope.get("scheme", "http"),
         }
-        name = f"POST {scope['path']}"
+        name = f"{scope['method']} {route}"
         with self._tracer.start_as_current_span(
             name, extract(headers), SpanKind.SERVER, attributes
         ) as span:
@@ -44,3 +51,12 @@ class TracedRequests:
                 await send(message)
 
             await self._app(scope, receive, watching)
+
+
+def _route(scope: Scope) -> str | None:
+    """The template of the address where something is added or changed; None for other requests."""
+    method, path = scope["method"], scope["path"]
+    if method == "POST" and path in ADDING:
+        return str(path)
+    beginning, route = _CHANGING.get(method, ("", ""))
+    return route if route and path.startswith(beginning) else None

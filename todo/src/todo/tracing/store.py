@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from opentelemetry.trace import SpanKind, Tracer
 
+from todo.events import Change, ChangeSaved
 from todo.items import Item
 from todo.store import Store
+from todo.store.query import Added
 
 
 def traced(store: Store, tracer: Tracer, system: str) -> Store:
@@ -28,9 +30,13 @@ class _TracedStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def add(self, items: Sequence[Item]) -> None:
+    async def add(self, items: Sequence[Item]) -> Added:
         with self._span("INSERT", len(items)):
-            await self._store.add(items)
+            return await self._store.add(items)
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[ChangeSaved]:
+        with self._span("UPDATE", len(changes)):
+            return await self._store.apply(changes)
 
     async def amend(self, id: str, change: Callable[[str], str]) -> Item | None:
         with self._span("UPDATE"):

@@ -40,7 +40,7 @@ class Traces:
             {
                 "service.namespace": "todo",
                 "service.name": component,
-                "service.version": version("todo"),
+                "service.version": version("dovetail-todo"),
                 "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
             }
         )

@@ -9,11 +9,15 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable
 
+from dovetail import plain_error, printable
 from dovetail.embedded import EmbeddedServer, SettingNames
-from todo.components import SAVE_HANDLER, WRONG
+from todo.components import SAVE_HANDLER, WITH_DATABASE, WRONG
 from todo.control.server import ControlServer
 from todo.control.unix_socket import ControlSocket
+from todo.data_folder import keep_to_ourselves
+from todo.exposure import check_exposed
 from todo.joining import embedded_folder
+from todo.opening import check_database
 from todo.process import CannotRun
 from todo.settings import Settings, environment_for_children
 from todo.up.announcement import Announcement
@@ -27,7 +31,9 @@ from todo.up.scaling import Scaling
 
 log = logging.getLogger("todo.up")
 
-_NAMES = SettingNames("TODO_DATA_DIR", "TODO_QUEUE_PORT", "TODO_QUEUE_MONITOR_PORT")
+_NAMES = SettingNames(
+    "TODO_DATA_DIR", "TODO_QUEUE_PORT", "TODO_QUEUE_MONITOR_PORT", "TODO_QUEUE_SYNC"
+)
 
 
 class AlreadyRunning(CannotRun):
@@ -53,6 +59,10 @@ class Application:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 loop.add_signal_handler(number, self._on_signal)
+        check_exposed(self.settings, {one.component for one in self.plan.instances})
+        if any(self.plan.has(one) for one in WITH_DATABASE):
+            check_database(self.settings)
+        keep_to_ourselves(self.settings)
         try:
             if not self.plan.queue or await self._unless_told_to_stop(self._start_queue()):
                 return await self._run_children()
@@ -84,13 +94,18 @@ class Application:
         folder = embedded_folder(settings)
         assert folder is not None
         self._queue = EmbeddedServer(
-            folder, settings.queue_port, settings.queue_monitor_port, names=_NAMES
+            folder,
+            settings.queue_port,
+            settings.queue_monitor_port,
+            names=_NAMES,
+            sync="always" if settings.queue_sync == "always" else None,
+            open=settings.queue_open,
         )
         await self._queue.start()
         if self._queue.joined:
             raise AlreadyRunning(
                 f"the queue of the data folder {folder.absolute()} runs already, at "
-                f"{self._queue.url}: another `todo up` has it. To have more handlers there, use "
+                f"{self._queue.shown}: another `todo up` has it. To have more handlers there, use "
                 f"`todo scale {self._scale()}`; to add a component, `todo run COMPONENT`; to have a "
                 "second application, set another TODO_DATA_DIR"
             )
@@ -129,7 +144,7 @@ class Application:
         try:
             first = await control.start()
         except OSError as error:
-            log.warning("`todo scale` will not work here: %s", error)
+            log.warning("`todo scale` will not work here: %s", plain_error(error))
             return False
         if not first:
             log.info("`todo scale` reaches the `todo up` that was here before, not this one")
@@ -144,7 +159,8 @@ class Application:
 def _status(endings: list[Ending]) -> int:
     """0, or that of the first child that is configured wrongly, with its words."""
     for ending in endings:
-        if ending.status == WRONG:
-            print(f"{ending.name} cannot run: {ending.last_words}", file=sys.stderr)  # noqa: T201
-            return WRONG
+        if ending.status == WRONG or ending.hopeless:
+            line = printable(f"{ending.name} cannot run: {ending.last_words}")
+            print(line, file=sys.stderr)  # noqa: T201
+            return ending.status
     return 0

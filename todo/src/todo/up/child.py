@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dovetail import Backoff
+from dovetail import Backoff, plain_error
 from todo.components import WRONG
 from todo.control.messages import InstanceState
 from todo.up.instances import Instance
@@ -23,6 +23,8 @@ log = logging.getLogger("todo.up")
 RESTARTS = Backoff(first=0.5, most=30.0, jitter=0)
 #: A child that ran so long did not crash at its start: the pauses begin anew. Seconds.
 STEADY_SECONDS = 60.0
+#: A child that says so often in a row, within so many seconds, that it failed is not started again.
+MOST_FAILURES, FAILURE_SECONDS = 5, 10.0
 #: What a child has to end after SIGTERM: its ten seconds to drain, and some to close everything.
 STOP_SECONDS = 13.0
 
@@ -34,6 +36,8 @@ class Ending:
     name: str
     status: int
     last_words: str
+    #: It failed at its start again and again, and is not started once more.
+    hopeless: bool = False
 
 
 class Child:
@@ -76,14 +80,19 @@ class Child:
             self._ended.set()
 
     async def _keep_running(self) -> Ending:
-        crashes = 0
+        crashes = failures = 0
         while True:
             self._since = time.monotonic()
             self._runs += 1
             ending = await self._run_once()
             if self.stopping or ending.status == WRONG:
                 return ending
-            crashes = 1 if time.monotonic() - self._since > STEADY_SECONDS else crashes + 1
+            ran = time.monotonic() - self._since
+            # One that was killed says nothing of the next.
+            failures = failures + 1 if ending.status == 1 and ran < FAILURE_SECONDS else 0
+            if failures >= MOST_FAILURES:
+                return replace(ending, hopeless=True)
+            crashes = 1 if ran > STEADY_SECONDS else crashes + 1
             pause = RESTARTS.pause(crashes)
             log.warning(
                 "%s ended with %s; starting it again in %.1f s",
@@ -120,8 +129,8 @@ class Child:
         try:
             self._process = process = await self._start()
         except OSError as error:  # no memory, or no more processes
-            log.error("%s cannot be started: %s", name, error)
-            return Ending(name, 1, str(error))
+            log.error("%s cannot be started: %s", name, plain_error(error))
+            return Ending(name, 1, plain_error(error))
         finally:
             self.started.set()
         if self.stopping:

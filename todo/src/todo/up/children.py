@@ -80,10 +80,15 @@ class Children:
             self._required.add(child)
         if child in self._required:
             self.over.set()
-        elif task.result().status == WRONG and not child.stopping:
+        elif _is_final(task.result()) and not child.stopping:
             del self._running[child]
             log.error(
                 "%s cannot run, and is not started again: %s",
                 child.instance.name,
                 task.result().last_words,
             )
+
+
+def _is_final(ending: Ending) -> bool:
+    """Whether starting it again would not help."""
+    return ending.status == WRONG or ending.hopeless

@@ -1,4 +1,7 @@
-"""Lines of many processes on one terminal."""
+"""Lines of many processes on one terminal.
+
+What a process writes is escaped once more: not all of it comes from a log of ours.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from dovetail import printable
 from todo.components import QUEUE
 
 #: Bytes read at once from a child.
@@ -40,7 +44,8 @@ class Output:
 
     def line(self, name: str, text: bytes, stream: BinaryIO) -> None:
         """Write one line of a process."""
-        self._write(self._prefixes[name] + text + b"\n", stream)
+        shown = printable(text.decode(errors="backslashreplace")).encode()
+        self._write(self._prefixes[name] + shown + b"\n", stream)
 
     def plain(self, text: str) -> None:
         """Write text that is nobody's."""
@@ -88,5 +93,5 @@ class OutputHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         name = QUEUE if record.name.startswith("dovetail.embedded") else "todo"
-        for line in self.format(record).splitlines():
+        for line in self.format(record).split("\n"):
             self._output.line(name, line.encode(), sys.stderr.buffer)

@@ -7,24 +7,45 @@ from collections.abc import Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from dovetail import MessageQueue
+from todo.data_folder import SIGNED_OUT, uses_data_folder
+from todo.monitoring.disk import QueueDisk
 from todo.monitoring.monitor import Monitor
+from todo.serving.headers import AddedHeaders
 from todo.serving.measured import Measured
 from todo.serving.probes import probe_routes
 from todo.settings import Settings
+from todo.signing_in.ended import Ended
+from todo.signing_in.keeper import CHALLENGE, Keeper
+from todo.signing_in.sessions import Sessions
 from todo.store import Store
-from todo.web.assets import Assets
-from todo.web.live import LivePages
-from todo.web.new_item import NewItemPage
+from todo.web.adding import Adding
+from todo.web.assets import OFFLINE, SERVICE_WORKER, Assets
+from todo.web.calendar import CalendarPages
+from todo.web.changes import Changes
+from todo.web.failed_items import FailedItems
+from todo.web.failures import Failures
+from todo.web.gate import SIGN_IN, SIGN_OUT, Gate
+from todo.web.import_page import ImportPage
+from todo.web.item_page import ItemPage
+from todo.web.items_json import ItemsForScripts
+from todo.web.list_page import ListPage
+from todo.web.live.hub import LivePages
+from todo.web.live.looking import Sources
+from todo.web.live_stream import LiveStream
+from todo.web.notices import Notices
+from todo.web.offline import OfflinePage
 from todo.web.pages import Pages
-from todo.web.security import HEADERS, SecurityHeaders
+from todo.web.security import HEADERS, OTHERWISE
+from todo.web.sign_in import SignInPage
 from todo.web.site import Site
 from todo.web.templating import Templates
-from todo.web.views import Views
+from todo.web.wording import answer_words
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -39,17 +60,33 @@ def create_app(
     for a queue that is down takes as long as its `timeout` option. `monitor` is what the process tells of
     itself on a port of its own, where it has one.
     """
-    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True)
+    disk = QueueDisk(settings)
+    monitor = monitor or Monitor(queue=queue, store=store, answers_requests=True, disk=disk)
     metrics = monitor.metrics
     metrics.live_pages = 0
     assets = Assets()
-    templates = Templates(assets)
-    views = Views(queue, store, templates)
-    live = LivePages(queue, views.render, metrics)
-    site = Site(queue, store, settings, metrics, templates, views, live)
+    keeper = None
+    if settings.password:
+        ended = Ended(settings.data_dir / SIGNED_OUT if uses_data_folder(settings) else None)
+        keeper = Keeper(Sessions(settings.password, ended))
+    templates = Templates(assets, asks=keeper is not None)
+    failures = Failures(queue)
+    live = LivePages(Sources(queue, store, disk, failures), metrics)
+    notices = Notices(f"todo_notice_{settings.web_port}")
+    site = Site(queue, store, settings, metrics, templates, failures, live, notices)
     app = Starlette(
-        routes=[*_page_routes(site, assets), *probe_routes(monitor)],
-        middleware=[Middleware(Measured, numbers=metrics.http), Middleware(SecurityHeaders)],
+        routes=[
+            *_page_routes(site, assets),
+            *_script_routes(site),
+            *_item_routes(site),
+            *(_sign_in_routes(site, keeper) if keeper else ()),
+            *probe_routes(monitor),
+        ],
+        middleware=[
+            Middleware(Measured, numbers=metrics.http),
+            Middleware(AddedHeaders, always=HEADERS, otherwise=OTHERWISE),
+            *(_gate(site, keeper) if keeper else ()),
+        ],
         exception_handlers={
             HTTPException: _http_error_page(site),
             Exception: _internal_error_page(site),
@@ -61,25 +98,73 @@ def create_app(
 
 
 def _page_routes(site: Site, assets: Assets) -> list[Route]:
-    pages, new_item = Pages(site), NewItemPage(site)
+    list_page, adding, files = ListPage(site), Adding(site), ImportPage(site)
     return [
-        Route("/", pages.home),
-        Route("/new", new_item.answer, methods=["GET", "POST"]),
-        Route("/list", pages.items),
-        Route("/diagnostics", pages.diagnostics),
-        Route("/fragments/{view}", pages.fragment),
-        Route("/events/{view}", pages.events),
-        Route("/static/{name}", assets.serve),
+        Route("/", list_page.show),
+        Route("/list", list_page.show),
+        Route("/new", adding.answer, methods=["GET", "POST"]),
+        Route("/items", adding.answer, methods=["POST"]),
+        Route("/diagnostics", Pages(site).diagnostics),
+        Route("/import", files.answer, methods=["GET", "POST"]),
+        Route("/export.{format}", files.export),
+        *CalendarPages(site).routes(),
+        Route("/static/{name:path}", assets.serve),
+        Route(SERVICE_WORKER, assets.serve_worker),
+        Route(OFFLINE, OfflinePage(site).answer),
+        Route("/words", answer_words),
     ]
+
+
+def _script_routes(site: Site) -> list[Route]:
+    """What open pages ask for."""
+    failed = FailedItems(site)
+    return [
+        Route("/live", LiveStream(site).answer),
+        Route("/items", ItemsForScripts(site).answer),
+        Route("/items/{id:path}/retry", failed.retry, methods=["POST"]),
+        Route("/items/{id:path}/discard", failed.discard, methods=["POST"]),
+    ]
+
+
+def _item_routes(site: Site) -> list[Route]:
+    changes = Changes(site)
+    return [
+        Route("/items/clear-completed", changes.clear_completed, methods=["POST"]),
+        Route("/items/restore", changes.restore_many, methods=["POST"]),
+        # An id that somebody else has made may have a slash in it.
+        Route("/items/{id:path}/{verb}", changes.change, methods=["POST"]),
+        Route("/items/{id:path}", ItemPage(site).show),
+    ]
+
+
+def _sign_in_routes(site: Site, keeper: Keeper) -> list[Route]:
+    page = SignInPage(site, keeper, _cookie(site.settings))
+    return [
+        Route(SIGN_IN, page.answer, methods=["GET", "POST"]),
+        Route(SIGN_OUT, page.leave, methods=["POST"]),
+    ]
+
+
+def _gate(site: Site, keeper: Keeper) -> list[Middleware]:
+    def signed_out(scope: Scope) -> Response:
+        asked_by = HTTPConnection(scope)
+        response = site.error(asked_by, 401, "error_signed_out", "error_signed_out_detail")
+        response.headers.update(CHALLENGE)
+        return response
+
+    return [Middleware(Gate, keeper=keeper, cookie=_cookie(site.settings), signed_out=signed_out)]
+
+
+def _cookie(settings: Settings) -> str:
+    """Cookies are for all ports of a host, so that two copies side by side need two names."""
+    return f"todo_session_{settings.web_port}"
 
 
 def _http_error_page(site: Site) -> ErrorHandler:
     async def handle(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code == 404:
-            response = site.error(404, "Nothing here", "There is no page at this address.")
-        else:
-            response = site.error(error.status_code, error.detail, "This page only shows things.")
+        key = f"error_{error.status_code}" if error.status_code in (404, 405) else "error_form"
+        response = site.error(request, error.status_code, key, f"{key}_detail")
         response.headers.update(error.headers or {})
         return response
 
@@ -88,9 +173,7 @@ def _http_error_page(site: Site) -> ErrorHandler:
 
 def _internal_error_page(site: Site) -> ErrorHandler:
     async def handle(request: Request, error: Exception) -> Response:
-        response = site.error(
-            500, "Something went wrong here", "The log has the reason. Please try again."
-        )
+        response = site.error(request, 500, "error_500", "error_500_detail")
         # This one is sent from outside the middleware.
         response.headers.update(HEADERS)
         return response

@@ -1,9 +1,11 @@
-"""Static files, served from memory under addresses that change with their content."""
+"""Static files, served from memory under an address that changes when any of them does."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,18 @@ _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
 }
 _FOREVER = "public, max-age=31536000, immutable"
+#: A line of a script that is nothing but a comment. They are a fifth of what a page loads, compressed.
+_COMMENT = re.compile(rb"^[ \t]*//.*$", re.MULTILINE)
+#: Served from the root: a service worker is responsible for the paths below its own.
+_SERVICE_WORKER = "service-worker.js"
+SERVICE_WORKER = f"/{_SERVICE_WORKER}"
+#: What stands in for the list where the server cannot be reached.
+OFFLINE = "/offline"
 
 
 @dataclass(frozen=True)
@@ -30,36 +41,87 @@ class Asset:
 
 
 class Assets:
-    """Every file of the static folder that a page may ask for."""
+    """Every file of the static folder that a page may ask for.
+
+    They are below one folder, named by the digest of them all, where they are in the static folder: so
+    modules find each other by relative addresses.
+    """
 
     def __init__(self) -> None:
+        paths = [path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _TYPES]
+        contents = {path: _read(path) for path in paths}
+        self._digest = _digest_of(contents)
         self._by_name: dict[str, Asset] = {}
         self._addresses: dict[str, str] = {}
-        for path in sorted(_FOLDER.rglob("*")):
-            if path.suffix in _TYPES:
-                self._add(path)
-
-    def _add(self, path: Path) -> None:
-        content = path.read_bytes()
-        name = f"{path.stem}.{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
-        packed = gzip.compress(content, mtime=0)
-        self._by_name[name] = Asset(_TYPES[path.suffix], content, packed)
-        self._addresses[path.name] = f"/static/{name}"
+        for path, content in contents.items():
+            name = f"{self._digest}/{path.relative_to(_FOLDER).as_posix()}"
+            self._by_name[name] = _asset(path, content)
+            self._addresses[path.name] = f"/static/{name}"
+        assert len(self._addresses) == len(contents), "two files of one name"
+        self._service_worker = _asset(
+            _FOLDER / _SERVICE_WORKER, self._kept_files() + contents[_FOLDER / _SERVICE_WORKER]
+        )
 
     def address(self, name: str) -> str:
-        """Where a page finds the file of this name."""
+        """Where a page finds the file of this name, whatever folder it is in."""
         return self._addresses[name]
 
+    @property
+    def modules(self) -> list[str]:
+        """The addresses of the page's own modules, which a browser best fetches all at once."""
+        return [
+            address
+            for name, address in self._addresses.items()
+            if "/js/" in address and not name.endswith("worker.js")
+        ]
+
     async def serve(self, request: Request) -> Response:
-        """The endpoint of `/static/{name}`."""
+        """The endpoint of `/static/{name:path}`."""
         asset = self._by_name.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)
-        headers = {
-            "Content-Type": asset.content_type,
-            "Cache-Control": _FOREVER,
-            "Vary": "Accept-Encoding",
-        }
-        if "gzip" not in request.headers.get("accept-encoding", ""):
-            return Response(asset.plain, headers=headers)
-        return Response(asset.packed, headers=headers | {"Content-Encoding": "gzip"})
+        return _answer(request, asset, _FOREVER)
+
+    async def serve_worker(self, request: Request) -> Response:
+        """The endpoint of `/service-worker.js`, which a browser asks for anew each time."""
+        return _answer(request, self._service_worker, "no-cache")
+
+    def _kept_files(self) -> bytes:
+        """What the service worker is told at its beginning: all that the list needs without a server.
+
+        The browser has just loaded it with the page; nothing else is fetched for this.
+        """
+        needed = [
+            name for name in self._by_name if "/js/" in name or name.endswith((".css", ".svg"))
+        ]
+        files = [OFFLINE, *(f"/static/{name}" for name in needed)]
+        kept = {"name": self._digest, "offline": OFFLINE, "files": files}
+        return f"const KEPT = {json.dumps(kept)};\n".encode()
+
+
+def _read(path: Path) -> bytes:
+    """As it is served. A script's lines keep their numbers, by which browsers tell where something failed."""
+    content = path.read_bytes()
+    return _COMMENT.sub(b"", content) if path.parent.name == "js" else content
+
+
+def _digest_of(contents: dict[Path, bytes]) -> str:
+    digest = hashlib.sha256()
+    for path, content in contents.items():
+        digest.update(f"{path.relative_to(_FOLDER)}\n{len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _asset(path: Path, content: bytes) -> Asset:
+    return Asset(_TYPES[path.suffix], content, gzip.compress(content, mtime=0))
+
+
+def _answer(request: Request, asset: Asset, caching: str) -> Response:
+    headers = {
+        "Content-Type": asset.content_type,
+        "Cache-Control": caching,
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(asset.plain, headers=headers)
+    return Response(asset.packed, headers=headers | {"Content-Encoding": "gzip"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from dovetail import DovetailError, MessageQueue, QueueStatus
 from todo.addresses import without_secrets
 from todo.events import Presence, WhoIsThere
+from todo.monitoring.disk import QueueDisk
 from todo.monitoring.readiness import DatabaseState, QueueState, database_state, queue_state
 from todo.settings import Settings
 from todo.store import Store, StoreUnavailable
@@ -43,19 +45,35 @@ class DatabaseHealth:
 
 
 @dataclass(frozen=True)
+class Here:
+    """The process that shows the page."""
+
+    release: str
+    environment: str
+    host: str
+    python: str
+    system: str
+    library: str
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """Everything at one moment."""
 
     queue: QueueHealth
     database: DatabaseHealth
     components: Sequence[Presence]
-    versions: dict[str, str]
+    here: Here
 
 
 async def diagnose(queue: MessageQueue, store: Store, settings: Settings) -> Diagnosis:
     """Ask everyone at once. Takes two seconds at most."""
     queue_is, database_is, status, items, components = await asyncio.gather(
-        queue_state(queue), database_state(store), _status(queue), _count(store), _roll_call(queue)
+        queue_state(queue, QueueDisk(settings)),
+        database_state(store),
+        _status(queue),
+        _count(store),
+        _roll_call(queue),
     )
     shown = status.address if status else without_secrets(settings.queue_url)
     database = parse(settings.database)
@@ -64,15 +82,29 @@ async def diagnose(queue: MessageQueue, store: Store, settings: Settings) -> Dia
         QueueHealth(queue_is, shown, status),
         DatabaseHealth(database_is, kind, database.shown, items),
         components,
-        versions(),
+        here(settings),
+    )
+
+
+def here(settings: Settings) -> Here:
+    """What is running here, and on what."""
+    return Here(
+        release=version("dovetail-todo"),
+        environment=settings.environment,
+        host=socket.gethostname(),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        system=_system(),
+        library=f"dovetail {version('dovetail-messaging')}",
     )
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Of what is running here."""
-    ours = {name: version(name) for name in ("todo", "dovetail")}
-    return ours | {"Python": platform.python_version()}
+def _system() -> str:
+    words = f"{platform.system()} {platform.release()} ({platform.machine()})"
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {words}"
+    except (OSError, KeyError):  # another system, or a bare image
+        return words
 
 
 async def _status(queue: MessageQueue) -> QueueStatus | None:

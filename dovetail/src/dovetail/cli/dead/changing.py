@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from dovetail.cli.address import Address, AddressCommand, address_argument
+from dovetail.cli.address import AddressCommand, address_argument
 from dovetail.cli.dead.filters import filter_options
 from dovetail.cli.dead.mending import given_body, mended
-from dovetail.cli.dead.selection import MOST, Selection, selected
+from dovetail.cli.dead.selection import Selection, selected
 from dovetail.cli.endings import Ending
 from dovetail.cli.loop import run
-from dovetail.cli.output import count, note
-from dovetail.cli.progress import counted
+from dovetail.cli.output import asked, count, note
+from dovetail.cli.progress import Progress
+from dovetail.dead_letters import DeadLetters
 from dovetail.errors import DeadLetterNotFound
-from dovetail.letters import DeadLetter
-from dovetail.queue import MessageQueue
+from dovetail.letters import DeadLetter, Wanted
+from dovetail.transport import Done
 
-Change = Callable[[MessageQueue, DeadLetter], Awaitable[None]]
+#: Does it to those that are meant, and tells of those that are done.
+Change = Callable[[DeadLetters, Wanted, Done], Awaitable[object]]
 
 
 @dataclass(frozen=True)
 class Action:
-    """What is done to each dead letter, and the words for it."""
+    """What is done to dead letters, and the words for it."""
 
     change: Change
     verb: str
@@ -42,7 +43,7 @@ _ids = click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.command("replay", cls=AddressCommand)
 @address_argument
 @_ids
-@filter_options(most=MOST)
+@filter_options()
 @_every
 @click.option(
     "--data", metavar="JSON", help="With one ID: replace the data, and keep the envelope."
@@ -70,8 +71,12 @@ def replay(data: str | None, body: str | None, file: str | None, **given: Any) -
             "one of --data, --body, --file mends one ID", click.get_current_context()
         )
 
-    async def change(queue: MessageQueue, letter: DeadLetter) -> None:
-        await queue.dead_letters.replay(letter, body=mended(letter, new_data, new_body))
+    def mend(letter: DeadLetter) -> bytes:
+        body = mended(letter, new_data, new_body)
+        return letter.body if body is None else body
+
+    async def change(letters: DeadLetters, wanted: Wanted, done: Done) -> None:
+        await letters.replay_all(mend=mend, progress=done, **wanted)
 
     _carry_out(chosen, Action(change, "Replay", "Replaying", "Replayed"))
 
@@ -79,7 +84,7 @@ def replay(data: str | None, body: str | None, file: str | None, **given: Any) -
 @click.command("drop", cls=AddressCommand)
 @address_argument
 @_ids
-@filter_options(most=MOST)
+@filter_options()
 @_every
 @_yes
 def drop(**given: Any) -> None:
@@ -90,50 +95,56 @@ def drop(**given: Any) -> None:
     dovetail dead drop nats://localhost:4222 --subject 'events.todo.>' --older-than 30d
     """
 
-    async def change(queue: MessageQueue, letter: DeadLetter) -> None:
-        await queue.dead_letters.drop(letter)
+    async def change(letters: DeadLetters, wanted: Wanted, done: Done) -> None:
+        await letters.drop_all(progress=done, **wanted)
 
     _carry_out(selected(given), Action(change, "Drop", "Dropping", "Dropped"))
 
 
 def _carry_out(chosen: Selection, action: Action) -> None:
-    letters, missing = run(chosen.find())
-    if not chosen.ids and not letters:
+    if chosen.ids:
+        if missing := run(_apply(chosen, len(chosen.ids), action)):
+            raise DeadLetterNotFound(", ".join(missing))
+        return
+    counts = run(chosen.count())
+    there = sum(counts.values())
+    total = min(there, chosen.wanted.get("most") or there)
+    if not total:
         raise Ending("dovetail: no dead letter matches; nothing was done")
-    if not chosen.ids and not chosen.yes:
-        _confirm(letters, action)
-    gone = run(_apply(chosen.address, letters, action))
-    if chosen.ids and (missing := missing + gone):
-        raise DeadLetterNotFound(", ".join(missing))
+    if not chosen.yes:
+        which = "the newest " if total < there else ""
+        _confirm(f"{which}{count(total, 'dead letter')} of {', '.join(sorted(counts))}", action)
+    run(_apply(chosen, total, action))
 
 
-async def _apply(address: Address, letters: Sequence[DeadLetter], action: Action) -> list[str]:
-    """Do it to each; returns the ids of those that were gone meanwhile."""
-    gone: list[str] = []
-    done = 0
-    async with address.connected() as queue:
+async def _apply(chosen: Selection, total: int, action: Action) -> list[str]:
+    """Do it, and say what was done, however this ends; gives the ids that there were none of."""
+    progress, missing = Progress(action.doing, total), dict.fromkeys(chosen.ids)
+    finished = False
+
+    def done(letters: Sequence[DeadLetter]) -> None:
+        progress(letters)
+        for one in letters:
+            missing.pop(one.id, None)
+
+    async with chosen.address.connected() as queue:
         try:
-            for letter in counted(letters, action.doing):
-                try:
-                    await action.change(queue, letter)
-                    done += 1
-                except DeadLetterNotFound:
-                    gone.append(letter.id)
+            await action.change(queue.dead_letters, chosen.wanted, done)
+            finished = True
         finally:
-            note(f"{action.done} {count(done, 'dead letter')}.")
-    return gone
+            progress.end()
+            said = f"{action.done} {count(progress.done, 'dead letter')}."
+            if not finished and (left := total - progress.done) > 0:
+                said += f" {left:,} are left: the same command goes on with them."
+            note(said)
+    return [*missing]
 
 
-def _confirm(letters: Sequence[DeadLetter], action: Action) -> None:
+def _confirm(what: str, action: Action) -> None:
     """Ask on stderr; ends the command unless the answer is yes."""
-    groups = ", ".join(sorted({letter.group for letter in letters}))
-    question = f"{action.verb} {count(len(letters), 'dead letter')} of {groups}? [y/N] "
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
+    answer = asked(f"{action.verb} {what}? [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
-        raise Ending(
-            "Nothing was done."
-            if answer
-            else "\nNobody answered, nothing was done; --yes does not ask."
-        )
+        if answer:
+            raise Ending("Nothing was done.")
+        note("")  # the question stands on a line without an end
+        raise Ending("Nobody answered, nothing was done; --yes does not ask.")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
-from dovetail.letters import LetterFilter
-from dovetail.subjects import check_pattern
+from dovetail.letters import LetterFilter, Wanted
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -40,8 +39,8 @@ def _moment(ctx: click.Context, option: click.Parameter, value: str | None) -> d
         raise click.BadParameter(says, ctx, option) from error
 
 
-def filter_options(most: int) -> Callable[[Decorated], Decorated]:
-    """The options that select dead letters; `most` unless the user says otherwise."""
+def filter_options(most: int | None = None) -> Callable[[Decorated], Decorated]:
+    """The options that select dead letters; `most` unless the user says otherwise, None for all."""
     options = (
         click.option("--group", metavar="NAME", help="Of this group."),
         click.option(
@@ -63,7 +62,7 @@ def filter_options(most: int) -> Callable[[Decorated], Decorated]:
             "--most",
             type=click.IntRange(1),
             default=most,
-            show_default=True,
+            show_default=most is not None,
             metavar="N",
             help="N at most, the newest first.",
         ),
@@ -77,17 +76,17 @@ def filter_options(most: int) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def take_filter(given: dict[str, Any]) -> LetterFilter:
+def take_filter(given: dict[str, Any]) -> Wanted:
     """Take what those options gave out of a command's arguments."""
     fields = {name: given.pop(name) for name in _NAMES}
     if (older_than := fields.pop("older_than")) is not None:
         limit = datetime.now(UTC) - older_than
         fields["before"] = min(fields["before"] or limit, limit)
-    if fields["subject"] is not None:
-        check_pattern(fields["subject"])
-    return LetterFilter(**fields)
+    wanted = cast(Wanted, {name: value for name, value in fields.items() if value is not None})
+    LetterFilter.of(wanted)  # what cannot be meant is refused before anything is asked
+    return wanted
 
 
-def is_open(wanted: LetterFilter) -> bool:
+def is_open(wanted: Wanted) -> bool:
     """Whether it selects all dead letters."""
-    return wanted == LetterFilter(most=wanted.most)
+    return not wanted.keys() - {"most"}

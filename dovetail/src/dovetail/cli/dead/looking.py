@@ -21,11 +21,10 @@ from dovetail.cli.output import (
     note,
     one_line,
     pretty,
-    printable,
 )
 from dovetail.cli.progress import said_if_slow
 from dovetail.envelope import received
-from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.letters import DeadLetter, Wanted
 
 
 @click.command("list", cls=AddressCommand)
@@ -35,23 +34,27 @@ from dovetail.letters import DeadLetter, LetterFilter
 def list_letters(address: Address, in_json: bool, **given: Any) -> None:
     """List dead letters, newest first."""
     wanted = take_filter(given)
-    letters = run(_list(address, wanted))
+    letters, more = run(_list(address, wanted))
     if in_json:
         for letter in letters:
             line(as_json(_fields(letter)))
-        return
-    if letters:
+    elif letters:
         _show_table(letters)
     else:
         note("No dead letters." if is_open(wanted) else "No dead letter matches.")
-    if len(letters) == wanted.most:
-        note(f"The newest {wanted.most:,} are shown; there may be more: --most N.")
+    if more:
+        note(f"… and {more:,} more: --most N shows N.")
 
 
-async def _list(address: Address, wanted: LetterFilter) -> Sequence[DeadLetter]:
+async def _list(address: Address, wanted: Wanted) -> tuple[Sequence[DeadLetter], int]:
+    """Some, and how many more there are."""
     async with address.connected() as queue:
         with said_if_slow("Reading the dead letters…"):
-            return await queue.dead_letters.list(**msgspec.structs.asdict(wanted))
+            letters = await queue.dead_letters.list(**wanted)
+            if len(letters) < (wanted["most"] or 0):
+                return letters, 0
+            counts = await queue.dead_letters.count(**wanted)
+            return letters, max(0, sum(counts.values()) - len(letters))
 
 
 def _show_table(letters: Sequence[DeadLetter]) -> None:
@@ -80,7 +83,10 @@ def _row(letter: DeadLetter) -> list[str]:
 @click.argument("id")
 @click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
 @click.option(
-    "--body", "only_body", is_flag=True, help="Print the message's bytes as they are, alone."
+    "--body",
+    "only_body",
+    is_flag=True,
+    help="Print the message's bytes alone; as they are, other than on a terminal.",
 )
 def show_letter(address: Address, id: str, in_json: bool, only_body: bool) -> None:
     """Show everything about one dead letter.
@@ -92,8 +98,10 @@ def show_letter(address: Address, id: str, in_json: bool, only_body: bool) -> No
     dovetail dead replay URL 17 --file message.json
     """
     letter = run(_get(address, id))
-    if only_body:
+    if only_body and not sys.stdout.isatty():
         sys.stdout.buffer.write(letter.body)
+    elif only_body:  # bytes of anybody's would steer the terminal
+        line(*letter.body.decode(errors="backslashreplace").split("\n"))
     elif in_json:
         line(as_json(_fields(letter)))
     else:
@@ -119,21 +127,17 @@ def _describe(letter: DeadLetter) -> None:
     if letter.claimed != letter.subject:
         facts["Handler of"] = letter.claimed
     for name, value in facts.items():
-        line(f"{name:<11} {printable(value)}")
+        line(f"{name:<11} {value}")
     for name, value in (letter.headers or {}).items():
-        line(f"{'Header':<11} {printable(name)}: {printable(value)}")
+        line(f"{'Header':<11} {name}: {value}")
     if letter.traceback:
-        line("\nTraceback")
-        line(
-            "\n".join(
-                f"  {printable(row)}".rstrip() for row in letter.traceback.rstrip().split("\n")
-            )
-        )
-    line(f"\nBody, {count(len(letter.body), 'byte')}")
-    line("\n".join(f"  {row}" for row in _body(letter).split("\n")))
+        line("", "Traceback")
+        line(*(f"  {row}".rstrip() for row in letter.traceback.rstrip().split("\n")))
+    line("", f"Body, {count(len(letter.body), 'byte')}")
+    line(*(f"  {row}" for row in _body(letter)))
 
 
-def _body(letter: DeadLetter) -> str:
+def _body(letter: DeadLetter) -> list[str]:
     try:
         return pretty(msgspec.json.decode(letter.body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dovetail.testing.conformance.asking import Asking
 from dovetail.testing.conformance.batching import Batching
+from dovetail.testing.conformance.calling import Calling
 from dovetail.testing.conformance.carrying import Carrying
 from dovetail.testing.conformance.causing import Causing
 from dovetail.testing.conformance.commanding import Commanding
@@ -33,7 +34,11 @@ from dovetail.testing.conformance.leases import Leases
 from dovetail.testing.conformance.leaving import Leaving
 from dovetail.testing.conformance.listening import Listening
 from dovetail.testing.conformance.looking import Looking
+from dovetail.testing.conformance.managing import Managing
+from dovetail.testing.conformance.many_letters import ManyLetters
+from dovetail.testing.conformance.mistakes import Mistakes
 from dovetail.testing.conformance.observing import Observing
+from dovetail.testing.conformance.opening import Opening
 from dovetail.testing.conformance.outages import Outages
 from dovetail.testing.conformance.pausing import Pausing
 from dovetail.testing.conformance.pinging import Pinging
@@ -48,16 +53,20 @@ __all__ = ["Features", "TransportConformance"]
 
 
 class TransportConformance(
+    Opening,
     Publishing,
     Routing,
     Sharing,
     Settling,
     Retrying,
     GivingUp,
+    Mistakes,
     DeadLetters,
+    ManyLetters,
     Pausing,
     Leases,
     Batching,
+    Calling,
     Causing,
     Commanding,
     Asking,
@@ -70,6 +79,7 @@ class TransportConformance(
     Draining,
     Leaving,
     Looking,
+    Managing,
     Killing,
     Restarting,
     Outages,

@@ -16,6 +16,7 @@ from dovetail import (
     MessageTooLarge,
     NoAnswer,
     NobodyListening,
+    Request,
     Worker,
     connect,
 )
@@ -38,11 +39,14 @@ def answering(kind: type[Question], asked: Seen[int] | None = None) -> Group:
 
 
 def answering_otherwise(kind: type[Question]) -> Group:
-    """A group whose answer is not of the type that the request names."""
+    """A group whose answers are not of the type that the request names, as those of another release."""
     group = Group(fresh("group"))
 
-    @group.on(kind)
-    async def answer(request: Question) -> int:
+    class Otherwise(Request[int], frozen=True, subject=kind.__subject__):
+        number: int
+
+    @group.on(Otherwise)
+    async def answer(request: Otherwise) -> int:
         return request.number
 
     return group

@@ -27,6 +27,21 @@ class Batching(Conformance):
         assert [one.number for batch in batches.items for one in batch] == list(range(1000))
         assert 1 < max(map(len, batches.items)) <= 50
 
+    async def test_batches_fill_while_more_waits(self, queue: MessageQueue) -> None:
+        event, sizes = numbered(), Seen[int]()
+        group = Group(fresh("group"))
+
+        @group.on(event, batch=200)
+        async def take(messages: list[Numbered]) -> None:
+            # As a database's transaction, which takes about as long for many.
+            await asyncio.sleep(0.01)
+            sizes.add(len(messages))
+
+        await queue.publish_many([event(number) for number in range(3000)])
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert max(sizes.items) == 200
+
     async def test_every_message_has_its_context(self, queue: MessageQueue) -> None:
         event, seen = numbered(), Seen[tuple[int, str]]()
         group = Group(fresh("group"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dovetail import Group, MessageQueue, MessageTooLarge, Received, Worker
+from dovetail import Backoff, Context, Group, MessageQueue, MessageTooLarge, Received, Worker
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import (
@@ -36,6 +36,8 @@ BODIES = {
     "1 MiB": bytes(range(256)) * 4096,
 }
 
+TWICE = Backoff(first=0.05, tries=2)
+
 
 class Carrying(Conformance):
     """Empty, binary, large, in any script."""
@@ -60,6 +62,32 @@ class Carrying(Conformance):
             await queue.publish_raw(subject, body)
             for message in (*await seen.has(1), *await heard.has(1)):
                 assert (message.body, message.data, message.id) == (body, body, None)
+
+    async def test_as_large_as_the_queue_takes(self, queue: MessageQueue) -> None:
+        subject, tried, group = fresh_subject(), Seen[int](), Group(fresh("group"), retry=TWICE)
+
+        @group.on(subject)
+        async def fail_twice(message: Received, context: Context) -> None:
+            tried.add(len(message.body))
+            if len(tried) <= 2:
+                raise ValueError("no" * 20_000)
+
+        too_large = bytes(8 * self.features.largest_body)
+        with pytest.raises(MessageTooLarge) as caught:
+            await queue.publish_raw(subject, too_large)
+        added = caught.value.size - len(too_large)
+        body = bytes(caught.value.limit - added)
+        async with Worker(queue, [group]):
+            await queue.publish_raw(subject, body)
+            await tried.has(2)
+            await all_handled(queue, group.name)
+            [letter] = await queue.dead_letters.list(group=group.name)
+            assert (await queue.dead_letters.get(letter.id)).body == body
+            assert letter.reason.startswith("ValueError: nono")
+            await queue.dead_letters.replay(letter)
+            assert await tried.has(3) == [len(body)] * 3
+            await all_handled(queue, group.name)
+        assert not await queue.dead_letters.list(group=group.name)
 
     async def test_too_large(self, queue: MessageQueue) -> None:
         event, seen, most = numbered(), Seen[Numbered](), self.features.largest_body

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from dovetail import CommandClaimed, MessageQueue, NoGroup, Worker, connect
+from dovetail import CommandClaimed, Group, MessageQueue, NoGroup, Received, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
-from dovetail.testing.conformance.names import Order, numbers, order
+from dovetail.testing.conformance.names import Order, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 
@@ -53,6 +53,32 @@ class Commanding(Conformance):
             await asyncio.gather(*(queue.send(command(number)) for number in range(200)))
             await all_handled(queue, group.name)
         assert sorted(numbers(seen.items)) == list(range(200))
+
+    @pytest.mark.parametrize("first", ["command", "events"])
+    async def test_events_on_its_subject_are_not_commands(
+        self, queue: MessageQueue, address: str, first: str
+    ) -> None:
+        command, handled, seen = order(), Seen[Order](), Seen[Received]()
+        subject = command.__subject__
+        owner, everything = recording(command, handled), Group(fresh("group"))
+
+        @everything.on(f"{subject.rsplit('.', 1)[0]}.>")
+        async def take(event: Received) -> None:
+            if event.subject == subject:
+                seen.add(event)
+
+        groups = [owner, everything] if first == "command" else [everything, owner]
+        async with connect(address) as another:
+            for group in groups:
+                async with Worker(another, [group]):
+                    pass
+            async with Worker(queue, [owner]), Worker(another, [everything]):
+                await queue.send(command(1))
+                await queue.publish(numbered(subject)(2))
+                await queue.send(command(3))
+                await all_handled(queue, owner.name, everything.name)
+        assert numbers(handled.items) == [1, 3]
+        assert [event.data["number"] for event in seen.items] == [2]
 
     async def test_same_id_is_one_command(self, queue: MessageQueue) -> None:
         self.need("deduplicates")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from dovetail import Backoff, Context, Group, MessageQueue, Reject, Worker
-from dovetail.testing.conformance.base import Conformance, adding_to
+from dovetail.envelope import encode
+from dovetail.testing.conformance.base import Conformance, adding_to, recording
 from dovetail.testing.conformance.names import NESTED, Numbered, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
@@ -32,11 +34,27 @@ UNDECODABLE = [
         id="broken base64",
     ),
     pytest.param(
+        b'{"specversion":"1.0","id":"1","source":"s","type":"t","failure":"no"}',
+        "no data",
+        id="an answer",
+    ),
+    pytest.param(
         b'{"specversion":"9.0","id":"1","source":"s","type":"t","data":{}}',
         "'9.0' is not supported",
         id="another version",
     ),
     pytest.param(NESTED.replace(b'"text"', b'"more"'), "recursion", id="nested too deep"),
+]
+
+#: What an event of somebody else's may have, and is handled all the same.
+ODD: list[dict[str, Any]] = [
+    {"id": "", "source": ""},
+    {"id": "a\nb\x1b[2K\u202e", "source": "\n", "type": "\r\n"},
+    {"id": "x" * 1000, "type": "events.of.another.kind"},
+    {"time": "0001-01-01T00:00:00Z"},
+    {"time": "9999-12-31T23:59:59.999999-14:00"},
+    {"datacontenttype": "text/plain", "failure": "an extension of theirs"},
+    {"failure": 7, "": 1, "a b": [], "UPPER": {"x": None}, "data2": "😀"},
 ]
 
 
@@ -107,6 +125,48 @@ class GivingUp(Conformance):
         assert letter.reason.startswith("DecodeError: ")
         assert reason in letter.reason
         assert (letter.attempts, letter.body) == (1, body)
+
+    async def test_however_long_its_id_and_its_error_are(self, queue: MessageQueue) -> None:
+        event, seen = numbered(), Seen[Numbered]()
+        group = Group(fresh("group"), retry=Backoff(first=0.05, tries=2))
+
+        @group.on(event)
+        async def fail(message: Numbered) -> None:
+            if message.text:
+                raise ValueError(message.text)
+            seen.add(message)
+
+        text = "é\n📚\x1b" * 60_000
+        async with Worker(queue, [group]):
+            await queue.publish(event(1, text))
+            for long in (text, "1"):
+                body = encode({"number": text}, id=long, source="s", type=text)
+                await queue.publish_raw(event.__subject__, body)
+            await queue.publish(event(2))
+            await all_handled(queue, group.name)
+        assert numbers(seen.items) == [2]
+        letters = await queue.dead_letters.list(group=group.name)
+        assert sorted(letter.reason[:20] for letter in letters) == [
+            "DecodeError: not the",
+            "DecodeError: not the",
+            "ValueError: é 📚\x1bé 📚\x1b"[:20],
+        ]
+        assert max(len(letter.reason) for letter in letters) <= 4000
+        for letter in letters:
+            assert await queue.dead_letters.get(letter.id) == letter
+            await queue.dead_letters.drop(letter)
+
+    async def test_an_odd_event_is_an_event(self, queue: MessageQueue) -> None:
+        event, seen = numbered(), Seen[Numbered]()
+        group = recording(event, seen)
+        whole: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+        for number, more in enumerate(ODD):
+            odd = whole | {"data": {"number": number}} | more
+            await queue.publish_raw(event.__subject__, msgspec.json.encode(odd))
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+        assert sorted(numbers(seen.items)) == [*range(len(ODD))]
+        assert not await queue.dead_letters.list(group=group.name)
 
     async def test_error_that_cannot_be_written(self, queue: MessageQueue) -> None:
         class Broken(Exception):

@@ -6,10 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+import pytest
+
 from dovetail import Event, MessageQueue, Received, Worker, connect
+from dovetail.envelope import encode
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
+
+
+class Text(Event, frozen=True):
+    """What another program takes the same subject for."""
+
+    number: str
 
 
 @asynccontextmanager
@@ -56,7 +65,7 @@ class Listening(Conformance):
                 assert data(await seen.has(20)) == list(range(20))
 
     async def test_listen_as_users_write_it(self, queue: MessageQueue) -> None:
-        event, seen = numbered(), Seen[Received]()
+        event, seen = numbered(), Seen[Numbered]()
 
         async def listen() -> None:
             async for message in queue.listen(event):
@@ -70,8 +79,28 @@ class Listening(Conformance):
             await queue.publish(event(number := number + 1), durable=False)
             await asyncio.sleep(0.001)
         await task
-        first = seen.items[0].data["number"]
-        assert data(seen.items) == [first, first + 1, first + 2]
+        first = seen.items[0].number
+        assert seen.items == [event(first), event(first + 1), event(first + 2)]
+
+    async def test_class_of_events_gives_those_and_leaves_the_rest_out(
+        self, queue: MessageQueue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        event = numbered()
+        subject = event.__subject__
+        async with aclosing(queue.listen(event)) as events:
+            first = asyncio.ensure_future(anext(events))
+            while not first.done():
+                await queue.publish(event(0), durable=False)
+                await asyncio.sleep(0.001)
+            await queue.publish_raw(subject, b"no event", durable=False)
+            foreign = encode(Text("text"), id="1", source="other", type="other")
+            await queue.publish_raw(subject, foreign, durable=False)
+            await queue.publish(event(7), durable=False)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while (heard := await anext(events)) != event(7):
+                    assert heard == event(0)
+        assert f"left out a message that is no {event.__name__} (1 so far)" in caplog.text
+        assert "Expected `int`, got `str` - at `$.number`" in caplog.text
 
     async def test_durable_events_are_heard_too(self, queue: MessageQueue) -> None:
         event, handled = numbered(), Seen[Numbered]()
@@ -150,4 +179,4 @@ class Listening(Conformance):
                 while not first.done():
                     await queue.publish(event(number), durable=False)
                     await asyncio.sleep(0.001)
-                assert (await first).data["number"] == number
+                assert await first == event(number)

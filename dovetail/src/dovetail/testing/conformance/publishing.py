@@ -12,7 +12,14 @@ import pytest
 from dovetail import ConfigurationError, Context, Group, MessageQueue, Received, Worker, connect
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.listening import data
-from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
+from dovetail.testing.conformance.names import (
+    Numbered,
+    fresh,
+    fresh_subject,
+    numbered,
+    numbers,
+    order,
+)
 from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
@@ -166,6 +173,35 @@ class Publishing(Conformance):
             await asyncio.gather(*(queue.publish(event(2), id=second) for _ in range(5)))
             await all_handled(queue, group.name)
         assert numbers(seen.items) == [1, 2]
+
+    async def test_ids_that_a_queue_may_have(self, queue: MessageQueue) -> None:
+        event, command, seen = numbered(), order(), Seen[Numbered]()
+        whole = ["é" * 127, "x" * 255, " a b ", "{}'\"\\:;,%41", "📚"]
+        for wrong in (
+            "",
+            " ",
+            "x" * 256,
+            "é" * 128,
+            "a\nb",
+            "a\r\nb: c",
+            "a\0",
+            "\x9b",
+            "\u202e",
+            "\ud800",
+        ):
+            for call in (
+                queue.publish(event(), id=wrong),
+                queue.publish_many([event()], ids=[wrong]),
+                queue.publish_raw(event.__subject__, b"{}", id=wrong),
+                queue.send(command(), id=wrong),
+            ):
+                with pytest.raises(ConfigurationError, match="1 to 255 bytes"):
+                    await call
+        async with Worker(queue, [group := recording(event, seen)]):
+            for number, one in enumerate(whole):
+                assert await queue.publish(event(number), id=one) == one
+            await all_handled(queue, group.name)
+        assert sorted(numbers(seen.items)) == [*range(len(whole))]
 
     async def test_many_with_ids_are_published_again_without_harm(
         self, queue: MessageQueue

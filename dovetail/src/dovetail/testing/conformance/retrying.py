@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from itertools import pairwise
 
+import pytest
+
 from dovetail import Backoff, Context, Group, MessageQueue, Retry, Worker
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
@@ -48,6 +50,27 @@ class Retrying(Conformance):
         assert pauses[1] >= 0.39
         assert pauses[2] >= 0.79
         assert not await queue.dead_letters.list(group=group.name)
+
+    @pytest.mark.parametrize("hours", [-1, 1], ids=["behind", "ahead"])
+    async def test_pause_does_not_depend_on_clocks(
+        self, queue: MessageQueue, hours: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        event, calls, clock = numbered(), Calls(), time.time
+        group = Group(fresh("group"))
+
+        @group.on(event)
+        async def fail_once(message: Numbered, context: Context) -> None:
+            calls.add((time.monotonic(), context.attempt))
+            # as if the next attempt were another machine's
+            monkeypatch.setattr(time, "time", lambda: clock() + hours * 3600)
+            if context.attempt == 1:
+                raise Retry(after=0.75)
+
+        async with Worker(queue, [group]):
+            await queue.publish(event())
+            (first, _), (second, attempt) = await calls.has(2)
+        assert attempt == 2
+        assert second - first >= 0.74
 
     async def test_others_are_not_held_up(self, queue: MessageQueue) -> None:
         event, handled = numbered(), Seen[Numbered]()

@@ -27,16 +27,15 @@ class NatsCluster:
     """
 
     def __init__(self, *, size: int = 3, config: str = "") -> None:
-        routes = [free_port() for _ in range(size)]
-        addresses = ", ".join(f"nats://127.0.0.1:{port}" for port in routes)
-        self.servers = [
-            NatsServer(
-                config=f"cluster {{ name: test, listen: 127.0.0.1:{port}, routes: [{addresses}] }}\n"
-                f"{config}"
-            )
-            for port in routes
-        ]
+        ports = [free_port() for _ in range(size)]
+        self._routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
+        self._config = config
+        self.servers = [self._server(port) for port in ports]
         self._stack = AsyncExitStack()
+
+    def _server(self, port: int) -> NatsServer:
+        cluster = f"name: test, listen: 127.0.0.1:{port}, routes: [{self._routes}]"
+        return NatsServer(config=f"cluster {{ {cluster} }}\n{self._config}")
 
     @property
     def url(self) -> str:
@@ -57,6 +56,20 @@ class NatsCluster:
         trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def grow(self) -> None:
+        """Start one more server, and return when it has caught up with the others."""
+        server = self._server(free_port())
+        await self._stack.enter_async_context(server)
+        self.servers.append(server)
+        await self.ready()
+
+    async def mend(self) -> None:
+        """All run and are `ready`, whatever a test that failed has left behind."""
+        for server in self.servers:
+            server.resume()
+        await asyncio.gather(*(one.start() for one in self.servers if not one.running))
+        await self.ready()
 
     async def ready(self) -> None:
         """Return when each server that runs has caught up with the others. Raises ServerFailed."""

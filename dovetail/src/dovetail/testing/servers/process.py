@@ -17,8 +17,9 @@ from typing import Self, TypedDict
 from dovetail.embedded.child import dies_with_parent, guard
 from dovetail.embedded.ports import free_port
 
-#: How long a server may take to be ready, or to stop when it is asked to.
-LIMIT_SECONDS = 30.0
+#: How long a server may take to be ready, or to stop when it is asked to. Three nodes of RabbitMQ that start
+#: together on a slow, busy machine take 20 seconds.
+LIMIT_SECONDS = 60.0
 
 #: Between two looks at a server that has no way to tell.
 _LOOK_SECONDS = 0.01

@@ -60,6 +60,13 @@ class RabbitCluster:
         await asyncio.gather(*(one.stop() for one in self.servers))
         await self._stack.aclose()
 
+    async def mend(self) -> None:
+        """All run and are `ready`, whatever a test that failed has left behind."""
+        for server in self.servers:
+            server.resume()
+        await asyncio.gather(*(one.start() for one in self.servers if not one.running))
+        await self.ready()
+
     async def ready(self) -> None:
         """Return when each queue and stream has all its replicas running. Raises ServerFailed."""
         try:

@@ -9,13 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
+from operator import attrgetter
 
 from dovetail.delivery import Claim, Outgoing
 from dovetail.errors import CommandClaimed, NoGroup, QueueFull
 from dovetail.letters import DeadLetter
 from dovetail.room import Room
 from dovetail.subjects import matches
+from dovetail.transports.memory.letterbox import Letterbox
 
 #: How many ids of published messages are remembered, to keep one copy of each.
 REMEMBERED_IDS = 100_000
@@ -54,12 +56,20 @@ class _Due:
     lost: int = field(compare=False, default=0)
 
 
+_sequence = attrgetter("sequence")
+
+
 class Backlog:
     """What one group has yet to handle of one subject or pattern. Times are those of time.monotonic."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, settled: asyncio.Event) -> None:
         self.claim = claim
+        #: Set whenever all of it is handled.
+        self._settled = settled
         self.held: dict[int, Held] = {}
+        #: Members that run, and when the last of them went.
+        self.members = 0
+        self.left: datetime | None = None
         self._ready: list[_Due] = []
         self._delayed: list[_Due] = []
         self.arrived = asyncio.Event()
@@ -108,6 +118,8 @@ class Backlog:
         if self.held.get(held.message.sequence) is not held:
             return False
         del self.held[held.message.sequence]
+        if not (self.held or self._ready or self._delayed):
+            self._settled.set()
         return True
 
     def renew(self, member: int) -> None:
@@ -131,11 +143,22 @@ class Backlog:
         """Messages that a member has, or that wait for their next attempt."""
         return len(self.held) + len(self._delayed)
 
-    def unhandled(self) -> Iterator[Stored]:
+    def unhandled(self) -> list[Stored]:
         """All of them, oldest first."""
-        dues = [*self._ready, *self._delayed]
-        messages = [due.message for due in dues] + [held.message for held in self.held.values()]
-        return iter(sorted(messages, key=lambda message: message.sequence))
+        return sorted(self._unhandled(), key=_sequence)
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the first of them came."""
+        first = min(self._unhandled(), key=_sequence, default=None)
+        return first.at if first else None
+
+    def _unhandled(self) -> Iterator[Stored]:
+        return chain(
+            (due.message for due in self._ready),
+            (due.message for due in self._delayed),
+            (held.message for held in self.held.values()),
+        )
 
     def _end_leases(self, now: float) -> None:
         for sequence, held in list(self.held.items()):
@@ -151,27 +174,31 @@ class Store:
         self.users = 0
         self.history: OrderedDict[int, Stored] = OrderedDict()
         self.backlogs: dict[tuple[str, str], Backlog] = {}
-        self.letters: dict[int, DeadLetter] = {}
+        self.letterbox = Letterbox()
         self.listeners: dict[
             object, tuple[str, Callable[[str, bytes, Mapping[str, str] | None], None]]
         ] = {}
         self.servers: dict[
             object, tuple[str, str | None, Callable[[bytes, Callable[[bytes], None]], None]]
         ] = {}
+        #: The places of renamed groups, by what they are called now.
+        self.names: dict[str, str] = {}
+        #: What groups that were removed had claimed.
+        self.released: set[str] = set()
+        #: Commands whose group was removed, with what waits for the next.
+        self.free: dict[str, list[Stored]] = {}
         self.bytes = 0
         self.room = Room()
+        #: Set whenever a group has handled all that it had.
+        self.settled = asyncio.Event()
         self._sequence = count(1)
-        self._letter = count(1)
         self._ids: OrderedDict[str, None] = OrderedDict()
 
     def add(self, message: Outgoing, limit: int | None) -> None:
         """Accept a message: once for each id."""
         if message.id in self._ids:
             return
-        if message.kind == "command" and not any(
-            backlog.claim.kind == "command" and subject == message.subject
-            for (_, subject), backlog in self.backlogs.items()
-        ):
+        if message.kind == "command" and not self._is_known(message.subject):
             raise NoGroup(message.subject)
         if limit is not None and self.bytes + len(message.body) > limit:
             self.room.refused(len(message.body))
@@ -190,7 +217,15 @@ class Store:
                 backlog.claim.subject, message.subject
             ):
                 backlog.add(stored)
+        if message.kind == "command" and message.subject in self.free:
+            self.free[message.subject].append(stored)
         self.broadcast(message.subject, message.body)
+
+    def _is_known(self, command: str) -> bool:
+        return command in self.free or any(
+            backlog.claim.kind == "command" and subject == command
+            for (_, subject), backlog in self.backlogs.items()
+        )
 
     def broadcast(self, subject: str, body: bytes) -> None:
         """To whoever listens now."""
@@ -206,23 +241,30 @@ class Store:
                 if subject == claim.subject and group != claim.group:
                     raise CommandClaimed(subject, group)
         if key not in self.backlogs:
-            self.backlogs[key] = backlog = Backlog(claim)
+            self.backlogs[key] = backlog = Backlog(claim, self.settled)
+            for stored in self.free.pop(claim.subject, ()) if claim.kind == "command" else ():
+                backlog.add(stored)
             if claim.start == "first" and claim.kind == "event":
                 for stored in self.history.values():
                     if matches(claim.subject, stored.subject):
                         backlog.add(stored)
         return self.backlogs[key]
 
-    def keep(self, letter: DeadLetter) -> int:
-        """The number under which the letter is kept."""
-        number = next(self._letter)
-        self.letters[number] = letter
-        return number
-
     def replay(self, letter: DeadLetter, body: bytes) -> None:
         """Hand the body to the letter's group."""
         backlog = self.backlogs[letter.group, letter.claimed]
         backlog.add(Stored(next(self._sequence), letter.subject, body, letter.headers))
+
+    def remove(self, group: str, subject: str) -> None:
+        """As Transport.remove_group, for one subject."""
+        backlog = self.backlogs.pop((group, subject), None)
+        if backlog is None:
+            return
+        if backlog.claim.kind == "command":
+            self.free[subject] = backlog.unhandled()
+        else:
+            self.released.add(subject)
+        self.letterbox.remove_of(group, subject)
 
     def trim(self, before: datetime) -> None:
         """Drop the history that is older than this and that every group has handled."""
@@ -234,9 +276,8 @@ class Store:
         for stored in list(self.history.values()):
             if stored.at >= before:
                 break
-            claimed = any(
-                matches(backlog.claim.subject, stored.subject) for backlog in self.backlogs.values()
-            )
+            patterns = [*self.released, *(one.claim.subject for one in self.backlogs.values())]
+            claimed = any(matches(pattern, stored.subject) for pattern in patterns)
             if claimed and stored.sequence not in busy:
                 del self.history[stored.sequence]
                 self.bytes -= len(stored.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import count
 from typing import cast
 
@@ -35,6 +36,8 @@ class MemorySubscription:
         self._backlog = backlog
         self._prefetch = prefetch
         self._member = next(_members)
+        self._closed = False
+        backlog.members += 1
         self._stopped = False
         self._keeper = asyncio.create_task(self._keep())
 
@@ -77,7 +80,7 @@ class MemorySubscription:
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """As Subscription.bury."""
         if self._take_back(delivery):
-            self._store.keep(letter)
+            self._store.letterbox.keep(letter)
 
     async def stop(self) -> None:
         """As Subscription.stop."""
@@ -87,6 +90,10 @@ class MemorySubscription:
     async def close(self) -> None:
         """As Subscription.close."""
         await self.stop()
+        if not self._closed:
+            self._closed = True
+            self._backlog.members -= 1
+            self._backlog.left = datetime.now(UTC)
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
 

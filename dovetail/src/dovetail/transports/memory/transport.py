@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
-
-import msgspec
 
 from dovetail.answering import failure_answer
 from dovetail.delivery import Claim, Outgoing
@@ -16,11 +14,13 @@ from dovetail.envelope import Received, received
 from dovetail.errors import DeadLetterNotFound, MessageTooLarge, NobodyListening, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
 from dovetail.mailbox import Mailbox
+from dovetail.members import Members
+from dovetail.named import renamed
 from dovetail.options import QueueOptions
 from dovetail.status import GroupStatus, QueueStatus
 from dovetail.subjects import matches
-from dovetail.transport import Answerer, Subscription
-from dovetail.transports.memory.store import Store
+from dovetail.transport import Answerer, Done, Mend, Subscription
+from dovetail.transports.memory.store import Backlog, Store
 from dovetail.transports.memory.subscription import MemorySubscription
 
 #: As large as the embedded server takes them, so that tests find out.
@@ -158,11 +158,11 @@ class MemoryTransport:
 
     async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
         """As Transport.dead_letters."""
-        newest_first = reversed(self._store.letters.items())
-        letters = (
-            msgspec.structs.replace(letter, id=str(number)) for number, letter in newest_first
-        )
-        return list(islice(filter(wanted.takes, letters), wanted.most))
+        return [*self._store.letterbox.newest_first(wanted)]
+
+    async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
+        """As Transport.count_letters."""
+        return self._store.letterbox.count(wanted)
 
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
@@ -171,8 +171,24 @@ class MemoryTransport:
 
     async def drop(self, letter: DeadLetter) -> None:
         """As Transport.drop."""
-        if self._store.letters.pop(int(letter.id), None) is None:
+        if not self._store.letterbox.remove(letter):
             raise DeadLetterNotFound(letter.id)
+
+    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """As Transport.replay_letters."""
+        for letter in self._store.letterbox.oldest_first(wanted):
+            body = mend(letter)
+            if self._store.letterbox.remove(letter):
+                self._store.replay(letter, body)
+                done([letter])
+                await asyncio.sleep(0)
+
+    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+        """As Transport.drop_letters."""
+        for letter in self._store.letterbox.oldest_first(wanted):
+            if self._store.letterbox.remove(letter):
+                done([letter])
+                await asyncio.sleep(0)
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
@@ -181,12 +197,12 @@ class MemoryTransport:
             from_history = self._store.history.values()
             messages = iter([one for one in from_history if matches(subject, one.subject)])
         else:
-            messages = backlog.unhandled()
+            messages = iter(backlog.unhandled())
         return [received(one.subject, one.body, one.headers) for one in islice(messages, most)]
 
     async def status(self) -> QueueStatus:
         """As Transport.status."""
-        store = self._store
+        store, dead = self._store, self._store.letterbox.by_claim()
         return QueueStatus(
             transport="memory",
             address=f"memory://{self._name}",
@@ -194,31 +210,70 @@ class MemoryTransport:
             messages=len(store.history),
             bytes=store.bytes,
             limit_bytes=self._options.limit_bytes,
-            dead_letters=len(store.letters),
-            groups=[_group_status(store, group, subject) for group, subject in store.backlogs],
+            dead_letters=len(store.letterbox),
+            groups=[_row(backlog, dead[name]) for name, backlog in store.backlogs.items()],
         )
+
+    async def members(self) -> Sequence[Members]:
+        """As Transport.members."""
+        now = datetime.now(UTC)
+        return [
+            Members(
+                group=group,
+                subject=subject,
+                kind=backlog.claim.kind,
+                running=backlog.members,
+                seen=now if backlog.members else backlog.left,
+            )
+            for (group, subject), backlog in self._store.backlogs.items()
+        ]
+
+    async def group_names(self) -> Mapping[str, str]:
+        """As Transport.group_names."""
+        return self._store.names
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """As Transport.rename_group."""
+        self._store.names |= renamed(self._store.names, old, new)
+
+    async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
+        """As Transport.remove_group."""
+        for subject in subjects:
+            self._store.remove(group, subject)
 
     async def ping(self, timeout: float) -> None:
         """As Transport.ping."""
         self._store.room.check(self._store.bytes, self._options.limit_bytes)
 
+    async def settled(self) -> None:
+        """Return when every group has handled all that it has; what it fails on comes again, or is dead."""
+        while self.unsettled():
+            self._store.settled.clear()
+            await self._store.settled.wait()
+
+    def unsettled(self) -> list[str]:
+        """What groups have yet to handle, in words."""
+        return [
+            f"{group} has {backlog.waiting} waiting and {backlog.in_hand} in hand or to be tried again "
+            f"of {subject}"
+            for (group, subject), backlog in self._store.backlogs.items()
+            if backlog.waiting or backlog.in_hand
+        ]
+
     async def _trim(self, store: Store) -> None:
         while True:
             await asyncio.sleep(TRIM_SECONDS)
-            store.trim(datetime.now(UTC) - self._options.keep)
+            if self._options.keep is not None:
+                store.trim(datetime.now(UTC) - self._options.keep)
 
 
-def _group_status(store: Store, group: str, subject: str) -> GroupStatus:
-    backlog = store.backlogs[group, subject]
-    oldest = next(backlog.unhandled(), None)
+def _row(backlog: Backlog, dead: int) -> GroupStatus:
     return GroupStatus(
-        group=group,
-        subject=subject,
+        group=backlog.claim.group,
+        subject=backlog.claim.subject,
         kind=backlog.claim.kind,
         waiting=backlog.waiting,
         in_hand=backlog.in_hand,
-        dead=sum(
-            1 for one in store.letters.values() if (one.group, one.claimed) == (group, subject)
-        ),
-        oldest=oldest.at if oldest else None,
+        dead=dead,
+        oldest=backlog.oldest,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from dovetail import tls
 from dovetail.errors import ConfigurationError
+from dovetail.extras import how_to_get, missing
 from dovetail.server_address import Host, parse_server_address
 from dovetail.tls import TlsFiles
 
@@ -57,8 +58,8 @@ class Address:
             from dovetail.transports.nats import nkeys  # noqa: PLC0415 - needs an extra
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f"{self.setting} names a file with a key, which needs {error.name}: "
-                "pip install 'dovetail[nkeys]'",
+                f"{self.setting} names a file with a key, which needs {missing(error)}: "
+                f"{how_to_get(missing(error), 'nkeys')}",
                 setting=self.setting,
             ) from error
         if self.credentials is not None:

@@ -17,11 +17,13 @@ from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.publisher import Publisher
 
 
-class Count(msgspec.Struct, frozen=True):
+class Count(msgspec.Struct, frozen=True, omit_defaults=True):
     """How earlier deliveries of one message ended."""
 
     failed: int = 0
     released: int = 0
+    #: It was acked after its lease had ended, and the server may have delivered it again before that.
+    handled: bool = False
 
 
 class Attempts:

@@ -16,8 +16,10 @@ from dovetail import tls
 from dovetail.connecting import Connecting, connect_to_any
 from dovetail.errors import ConfigurationError
 from dovetail.options import QueueOptions
+from dovetail.plain import plain_error
 from dovetail.server_address import Host
 from dovetail.transports.nats.address import Address
+from dovetail.transports.nats.rights import NotPermitted, Refusals
 from dovetail.transports.nats.wire import OnMessage, ServerInfo, Wire
 
 log = logging.getLogger("dovetail.nats")
@@ -29,6 +31,8 @@ PING_SECONDS = 5.0
 #: How late a time-out may be noticed.
 SWEEP_SECONDS = 0.1
 
+#: How the names of embedded servers begin.
+EMBEDDED = "dovetail-"
 #: How the answer to a request begins that nobody listens to.
 NO_RESPONDERS = b"NATS/1.0 503"
 
@@ -73,8 +77,12 @@ class Client:
         self._last_sid = 0
         self._inbox = b"_INBOX." + secrets.token_hex(8).encode()
         self._last_token = 0
-        #: What is asked, with the time of the event loop at which we give up.
-        self._waiting: dict[bytes, tuple[asyncio.Future[Reply], float]] = {}
+        #: What is asked, with the time of the event loop at which we give up, and on which subject.
+        self._waiting: dict[bytes, tuple[asyncio.Future[Reply], float, bytes]] = {}
+        self.refusals = Refusals(address.shown, options.setting)
+        self.refusals.listeners.append(self._may_not)
+        #: Why nobody can answer us.
+        self._unheard: NotPermitted | None = None
         self._connecting: Connecting
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -119,7 +127,9 @@ class Client:
     def open_wire(self) -> Wire | None:
         """The wire, where there is one that takes more at this moment."""
         wire = self._wire
-        return None if wire is None or wire.closed or wire.blocked or not self.connected else wire
+        if wire is None or wire.closed or wire.blocked or not self._connected.is_set():
+            return None
+        return wire
 
     async def ready(self, deadline: float | None = None) -> Wire:
         """The wire, as soon as there is one that takes more; TimeoutError at the deadline."""
@@ -176,9 +186,12 @@ class Client:
         self, wire: Wire, subject: bytes, payload: bytes, headers: bytes, deadline: float
     ) -> asyncio.Future[Reply]:
         """Send a request; the future of its first answer may end in ConnectionLost or TimeoutError."""
-        token = self._new_token()
+        self._last_token += 1
+        token = b"%x" % self._last_token
         future: asyncio.Future[Reply] = self.loop.create_future()
-        self._waiting[token] = future, deadline
+        self._waiting[token] = future, deadline, subject
+        if self._unheard is not None:
+            _fail(future, self._unheard)
         reply = b"%s.%s" % (self._inbox, token)
         if headers:
             size = len(headers)
@@ -196,11 +209,8 @@ class Client:
 
     def new_inbox(self) -> bytes:
         """A subject of our own that nobody else has."""
-        return b"%s%s.x" % (self._inbox, self._new_token())
-
-    def _new_token(self) -> bytes:
         self._last_token += 1
-        return b"%x" % self._last_token
+        return b"%s%x.x" % (self._inbox, self._last_token)
 
     def _answered(
         self, subject: bytes, reply: bytes, headers: bytes | None, payload: bytes
@@ -234,7 +244,7 @@ class Client:
         if lost.is_set():
             raise ConnectionResetError("closed by the server")
         wire.on_error = self._server_complained
-        self._wire, self._lost = wire, lost
+        self._wire, self._lost, self._unheard = wire, lost, None
         for sid in self._subscriptions:
             self._send_subscription(wire, sid)
         self._connected.set()
@@ -271,6 +281,8 @@ class Client:
         wire.abort()
         said = wire.last_error or ""
         if said.lower().startswith(_REFUSALS):
+            if self.info.server_name.startswith(EMBEDDED):
+                said += "; it asks for the secret of its data folder: use embedded:, followed by that folder"
             return self._wrong("refused the user and password, token or key", said)
         if reason := tls.refusal(error) or tls.refusal(wire.lost_by):
             return self._wrong("cannot be talked to over TLS", reason)
@@ -283,7 +295,24 @@ class Client:
         )
 
     def _server_complained(self, error: str) -> None:
-        log.error("the queue at %s says: %s", self.address.shown, error)
+        if not self.refusals.heard(error):
+            log.error("the queue at %s says: %s", self.address.shown, error)
+
+    def _may_not(self, refusal: NotPermitted) -> bool:
+        """End what waits for an answer that cannot come."""
+        subject = refusal.subject.encode()
+        if refusal.verb == "subscription":
+            if not subject.startswith(self._inbox):
+                return False
+            self._unheard = refusal
+        ended = [
+            future
+            for future, _, asked in self._waiting.values()
+            if refusal.verb == "subscription" or asked == subject
+        ]
+        for future in ended:
+            _fail(future, refusal)
+        return bool(ended)
 
     def _send_subscription(self, wire: Wire, sid: bytes) -> None:
         subscription = self._subscriptions[sid]
@@ -294,13 +323,13 @@ class Client:
     # Staying connected
 
     def _on_lost(self, error: Exception | None) -> None:
-        self._why = str(error) if error else "closed by the server"
+        self._why = plain_error(error) if error else "closed by the server"
         self._connected.clear()
         self._fail_waiting()
 
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for future, _ in waiting.values():
+        for future, _, _ in waiting.values():
             _fail(future, ConnectionLost())
 
     async def _sweep(self) -> None:
@@ -308,7 +337,7 @@ class Client:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = self.loop.time()
-            late = [token for token, (_, deadline) in self._waiting.items() if deadline <= now]
+            late = [token for token, (_, deadline, _) in self._waiting.items() if deadline <= now]
             for token in late:
                 _fail(self._waiting.pop(token)[0], TimeoutError())
 

@@ -32,5 +32,8 @@ def stored_at(reply: bytes) -> bytes:
 
 
 def has_fields(headers: bytes) -> bool:
-    """Whether the block holds more than the message's id, which we do not need."""
-    return headers.count(b"\r\n") > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")
+    """Whether the block holds more than the message's id, and the stream it is in, which we do not need."""
+    lines = headers.count(b"\r\n")
+    if lines == 4 and b"\r\nNats-Expected-Stream:" in headers:
+        lines = 3
+    return lines > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")

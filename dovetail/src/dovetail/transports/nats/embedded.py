@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from dovetail.embedded import EmbeddedServer
+from dovetail.embedded import EmbeddedServer, Sync
 from dovetail.errors import ConfigurationError
-from dovetail.options import QueueOptions
+from dovetail.options import QueueOptions, in_address
 from dovetail.transports.nats.address import parse_address
 from dovetail.transports.nats.transport import NatsTransport
 
 DEFAULT_FOLDER = "data"
 _PORTS = {"port": 4222, "monitor_port": 8222}
+_SYNC: tuple[Sync, ...] = get_args(Sync)
+_SWITCHES = {"true": True, "false": False}
 
 
 class EmbeddedTransport(NatsTransport):
@@ -39,18 +42,26 @@ class EmbeddedTransport(NatsTransport):
 
 
 def server_of(url: str, setting: str) -> EmbeddedServer:
-    """The server that `embedded:FOLDER?port=4222&monitor_port=8222` names, not started yet."""
+    """The server that `embedded:FOLDER?port=4222&sync=always` names, not started yet."""
     parts = urlsplit(url)
-    ports = dict(_PORTS)
+    ports, open_to_all = dict(_PORTS), False
+    sync: Sync | None = None
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in ports or not value.isdecimal() or int(value) > 65_535:
+        if name in ports and value.isdecimal() and int(value) <= 65_535:
+            ports[name] = int(value)
+        elif name == "open" and value in _SWITCHES:
+            open_to_all = _SWITCHES[value]
+        elif name == "sync" and value in _SYNC:
+            sync = _SYNC[_SYNC.index(value)]
+        else:
             raise ConfigurationError(
-                f"{setting} has {name}={value}; what may follow '?' is {' and '.join(_PORTS)}, each a number",
+                f"{setting} has {name}={value}; what may follow '?' is {' and '.join(_PORTS)}, each a "
+                f"number; sync, which is {' or '.join(_SYNC)}; and open=true, for a server that takes "
+                "everyone without its secret" + in_address([name]),
                 setting=setting,
             )
-        ports[name] = int(value)
     folder = unquote(parts.netloc + parts.path) or DEFAULT_FOLDER
-    return EmbeddedServer(folder, ports["port"], ports["monitor_port"])
+    return EmbeddedServer(folder, ports["port"], ports["monitor_port"], sync=sync, open=open_to_all)
 
 
 def from_url(url: str, options: QueueOptions) -> EmbeddedTransport:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dovetail.errors import ConfigurationError
+from dovetail.transports.nats import layout
 
 #: What a stream must have, and what a server says where it is not set.
 _STREAM = {
@@ -39,7 +40,8 @@ def check_consumer(known: Mapping[str, Any], wanted: Mapping[str, Any], stream: 
     wrong = [*_differences(known, {name: wanted[name] for name in _CONSUMER})]
     if known.get("deliver_subject"):
         wrong.append("it pushes, and must be pulled from")
-    if _filters(known) != _filters(wanted):
+    of_older_versions = [layout.command_of(stream)]
+    if _filters(known) not in (_filters(wanted), of_older_versions):
         wrong.append(f"filter_subjects is {_filters(known)}, not {_filters(wanted)}")
     if wrong:
         name = known["name"]
@@ -57,4 +59,4 @@ def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
 
 
 def _filters(config: Mapping[str, Any]) -> list[str]:
-    return sorted(config.get("filter_subjects") or [config.get("filter_subject", "")])
+    return sorted(config.get("filter_subjects") or [config.get("filter_subject") or ""])

@@ -9,6 +9,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Any
 
+from dovetail.delivery import Claim
 from dovetail.errors import DovetailError, QueueFull
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.delivered import NatsDelivery
@@ -22,15 +23,21 @@ ROOM_SECONDS = 1.0
 class Held:
     """Messages that wait here or are with a handler: their leases are renewed until they are settled.
 
-    `most` is how many there may be; `start` runs what nobody waits for.
+    `start` runs what nobody waits for.
     """
 
     def __init__(
-        self, client: Client, most: int, start: Callable[[Coroutine[Any, Any, None]], None]
+        self, client: Client, claim: Claim, start: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
         self._client = client
-        self._most = most
+        self._most = claim.prefetch
+        #: Leases are renewed three times in this. Where they were not, the event loop was blocked.
+        self._longest = claim.lease * 2 / 3
         self._start = start
+        self._clock = asyncio.get_running_loop().time
+        self._renewed = self._clock()
+        #: Sequences of what was held while leases may have ended: others may have that, too.
+        self._doubtful: set[bytes] = set()
         #: By their sequence in the stream.
         self.messages: dict[bytes, NatsDelivery] = {}
         #: How many stay only because the store is full.
@@ -55,16 +62,34 @@ class Held:
         """Renew the leases of all."""
         renewals = [b"PUB %s 4\r\n+WPI\r\n" % one.reply for one in self.messages.values()]
         self._client.write(b"".join(renewals))
+        self._renewed = self._clock()
 
-    def ack(self, deliveries: Sequence[NatsDelivery]) -> None:
-        """Settle these as handled."""
-        messages, acks = self.messages, []
+    @property
+    def late(self) -> bool:
+        """Whether leases may have ended because the event loop was blocked."""
+        return self._clock() - self._renewed > self._longest
+
+    def doubt(self) -> None:
+        """Leases may have ended of all that is held now."""
+        self._doubtful = set(self.messages)
+
+    def is_doubtful(self, delivery: NatsDelivery) -> bool:
+        """Whether another member may have it, too."""
+        return self.late or delivery.sequence in self._doubtful
+
+    def ack(self, deliveries: Sequence[NatsDelivery]) -> Sequence[NatsDelivery]:
+        """Settle these as handled. Gives those whose lease may have ended."""
+        messages, acks, settled = self.messages, [], []
         for delivery in deliveries:
             if messages.get(delivery.sequence) is delivery:
                 del messages[delivery.sequence]
                 self.bytes -= len(delivery.body)
                 acks.append(b"PUB %s 4\r\n+ACK\r\n" % delivery.reply)
+                settled.append(delivery)
         self._client.write(b"".join(acks))
+        if self._doubtful or self.late:
+            return [one for one in settled if self.is_doubtful(one)]
+        return ()
 
     def settle(self, delivery: NatsDelivery, verdict: bytes) -> None:
         """Send what became of it."""
@@ -89,7 +114,7 @@ class Held:
             if mine is None:
                 self.let_go(delivery)
                 raise
-            log.warning("message %s stays here until there is room: %s", delivery.key, error)
+            log.warning("message %s stays here until there is room: %s", delivery.message_id, error)
             self._without_room += 1
             self._start(self._settle_later(keep, mine, verdict))
         else:
@@ -105,7 +130,9 @@ class Held:
                     await keep()
                     self.settle(delivery, verdict)
         except DovetailError as error:
-            log.warning("message %s comes again when its lease ends: %s", delivery.key, error)
+            log.warning(
+                "message %s comes again when its lease ends: %s", delivery.message_id, error
+            )
         self._without_room -= 1
         self.let_go(delivery)
 

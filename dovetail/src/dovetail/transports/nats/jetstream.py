@@ -6,11 +6,13 @@ import asyncio
 import math
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
 
-from dovetail.errors import QueueError, QueueUnavailable
+from dovetail.errors import NobodyListening, QueueError, QueueUnavailable
+from dovetail.subjects import matches
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
 from dovetail.transports.nats.headers import parse_headers
 from dovetail.transports.nats.live import asking
@@ -20,10 +22,14 @@ from dovetail.transports.nats.wire import ServerInfo
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
 SUBJECTS_OVERLAP = 10065
+#: It is in another stream than the message was to be in.
+OTHER_STREAM = 10060
 #: A stream's folder cannot be made: that of one just deleted is still being removed, or the disk is no good.
 NO_FOLDER = 10049
 CONSUMER_NOT_FOUND = 10014
 MESSAGE_NOT_FOUND = 10037
+#: Said of a message that was to be deleted. The second is said of other things, too, and in a cluster.
+SEQUENCE_NOT_FOUND, DELETE_FAILED = 10043, 10057
 NOT_UNIQUE_ON_WORK_QUEUE = (10099, 10100)
 #: Full: what the refusal of a message means, and which setting is the limit.
 NO_ROOM = {
@@ -47,6 +53,8 @@ NO_PEERS = 10005
 #: From this version on, one request reads many messages (ADR-31).
 BATCH_GET_VERSION = (2, 11)
 RETRY_SECONDS = 0.1
+#: For a batch of messages at first: nobody says that its answer was lost with the connection.
+_PATIENCE_SECONDS = (0.5, 1.0, 2.0)
 #: The header field of a stored message that says when it was stored.
 TIME_STAMP = "Nats-Time-Stamp"
 #: In a cluster the server that was to answer may be gone without anybody to say so: after this we ask again.
@@ -64,6 +72,15 @@ class ApiError(QueueError):
     def __init__(self, code: int, description: str) -> None:
         super().__init__(description)
         self.code = code
+
+    @property
+    def nothing_to_delete(self) -> bool:
+        """Whether it says that what was to be deleted is gone already."""
+        if self.code == DELETE_FAILED:
+            return any(
+                words in str(self) for words in ("not found", "no message", "deleted message")
+            )
+        return self.code in (SEQUENCE_NOT_FOUND, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND)
 
 
 class StoredMessage(msgspec.Struct, frozen=True):
@@ -138,24 +155,61 @@ class JetStream:
         """Up to `most` messages of a subject or pattern from this sequence on."""
         wanted = {"seq": sequence, "next_by_subj": subject}
         if self._client.info.version_numbers >= BATCH_GET_VERSION:
-            return await self._batch(stream, {**wanted, "batch": most})
+            return await self._batch(stream, {**wanted, "batch": most}, self._timeout)
         found: list[StoredMessage] = []
         while len(found) < most and (message := await self.message(stream, wanted)) is not None:
             found.append(message)
             wanted["seq"] = message.sequence + 1
         return found
 
-    async def _batch(self, stream: str, wanted: Mapping[str, Any]) -> list[StoredMessage]:
+    async def page(
+        self, stream: str, subject: str, within: range, most: int, most_bytes: int
+    ) -> list[StoredMessage]:
+        """The first of the messages of a subject or pattern with these sequence numbers.
+
+        About `most` and `most_bytes` at most; none only where there are none.
+        """
+        if not within:
+            return []
+        wanted: dict[str, Any] = {"seq": within.start, "next_by_subj": subject}
+        if self._client.info.cluster:
+            # From the leader, and those together that follow each other; others may be in between.
+            first = await self.message(stream, wanted)
+            if first is None or first.sequence not in within:
+                return []
+            room = max(1, most_bytes // max(1, 2 * len(first.body)))
+            rest = range(first.sequence + 1, min(within.stop, first.sequence + min(most, room)))
+            found = [first, *await self.messages(stream, rest)]
+            return [one for one in found if matches(subject, one.subject)]
+        if self._client.info.version_numbers >= BATCH_GET_VERSION:
+            wanted |= {"batch": most, "max_bytes": most_bytes}
+            found = await self._batch_again(stream, wanted)
+        else:
+            found = await self.following(stream, subject, within.start, most)
+        return [one for one in found if one.sequence in within]
+
+    async def _batch_again(self, stream: str, wanted: Mapping[str, Any]) -> list[StoredMessage]:
+        """A batch, also where the connection is lost meanwhile: a lost answer is not waited for for long."""
+        for patience in _PATIENCE_SECONDS:
+            with suppress(QueueUnavailable, NobodyListening):
+                return await self._batch(stream, wanted, patience)
+            await asyncio.sleep(RETRY_SECONDS)
+        return await self._batch(stream, wanted, self._timeout)
+
+    async def _batch(
+        self, stream: str, wanted: Mapping[str, Any], patience: float
+    ) -> list[StoredMessage]:
+        """Fewer than there are where the connection is lost; QueueUnavailable where that leaves nothing."""
         found: list[StoredMessage] = []
-        body = msgspec.json.encode(wanted)
-        async with asking(
-            self._client, f"$JS.API.DIRECT.GET.{stream}", body, self._timeout
-        ) as answers:
+        body, subject = msgspec.json.encode(wanted), f"$JS.API.DIRECT.GET.{stream}"
+        async with asking(self._client, subject, body, patience) as answers:
             async for headers, payload in answers:
                 message = stored_message(headers, payload)
                 if message is None:  # the end of the batch, or nothing found
-                    break
+                    return found
                 found.append(message)
+        if not found:
+            raise self._silent(patience)
         return found
 
     async def listed(self, subject: str, key: str) -> list[dict[str, Any]]:
@@ -183,10 +237,13 @@ class JetStream:
                         wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
-            raise QueueUnavailable(
-                f"the queue at {self._client.address.shown} did not answer within {patience:g} s"
-                f" ({_doubt(self._client.info)})"
-            ) from error
+            raise self._silent(patience) from error
+
+    def _silent(self, patience: float) -> QueueUnavailable:
+        return QueueUnavailable(
+            f"the queue at {self._client.address.shown} did not answer within {patience:g} s"
+            f" ({_doubt(self._client.info)})"
+        )
 
     async def _ask_once(self, subject: bytes, body: bytes, deadline: float) -> Reply | None:
         try:

@@ -1,7 +1,8 @@
 """Where everything lies on JetStream: the names of streams, consumers and subjects.
 
 dovetail-events           every event; kept after it was handled, for groups yet to come
-dovetail-command-…        one work queue for each command, so that the server itself refuses a second group
+dovetail-command-…        one work queue for each command, so that the server itself refuses a second group;
+                          its subject is dovetail.command.<subject>, since no two streams may share one
 dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
 dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<message>
 dovetail.attempts.ping    there, too: written to see whether the server takes anything
@@ -17,6 +18,12 @@ EVENTS = "dovetail-events"
 DEAD = "dovetail-dead"
 ATTEMPTS = "dovetail-attempts"
 REPLAY = "dovetail.replay"
+COMMAND = "dovetail.command"
+#: Asks every member of every group which one it is; each answers with the name of its consumer.
+MEMBERS = "dovetail.members"
+#: In the metadata of the events stream: before what a renamed group is called now, its place being the value;
+#: and before what a group that was removed had claimed.
+NAME, RELEASED = "dovetail.name.", "dovetail.released."
 PING = "dovetail.attempts.ping"
 #: No group can have this name, so none is handed it.
 EVENTS_PING = f"{REPLAY}.=.=.ping"
@@ -45,6 +52,17 @@ def command_stream(subject: str) -> str:
     return f"dovetail-command-{escaped(subject)}"
 
 
+def command_subject(subject: str) -> str:
+    """What a command is published on. Streams that older versions made take the command's own subject."""
+    return f"{COMMAND}.{subject}"
+
+
+def command_of(stream: str) -> str | None:
+    """The command whose work queue this is; None for other streams."""
+    prefix = command_stream("")
+    return unescaped(stream.removeprefix(prefix)) if stream.startswith(prefix) else None
+
+
 def stream_of(claim: Claim) -> str:
     """The stream that holds what is claimed."""
     return EVENTS if claim.kind == "event" else command_stream(claim.subject)
@@ -64,6 +82,13 @@ def split_consumer(name: str) -> tuple[str, str]:
 def replay_subject(group: str, claimed: str, subject: str) -> str:
     """Where a dead letter is handed back: only this group's consumer for `claimed` hears it."""
     return f"{REPLAY}.{group}.{escaped(claimed)}.{subject}"
+
+
+def own_prefix(claim: Claim) -> str:
+    """What stands before a subject where a message is for this group only."""
+    if claim.kind == "command":
+        return command_subject("")
+    return replay_subject(claim.group, claim.subject, "")
 
 
 def original_subject(subject: str) -> str:

@@ -15,6 +15,7 @@ from dovetail.subjects import RESERVED
 from dovetail.transport import Answerer
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, Reply
 from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.rights import NotPermitted
 from dovetail.transports.nats.unstored import is_refusal, unstored
 from dovetail.transports.nats.wire import SIZE_SETTING
 
@@ -54,10 +55,19 @@ async def listening(client: Client, pattern: str) -> AsyncIterator[AsyncIterator
     sid = client.subscribe(pattern.encode(), arrived)
     try:
         # Only when the server has seen the subscription is it true that nothing is missed from now on.
-        await client.flush(SUBSCRIBE_SECONDS)
+        await subscribed(client, pattern)
         yield aiter(mailbox)
     finally:
         client.forget(sid)
+
+
+async def subscribed(client: Client, subject: str) -> None:
+    """Return when the server has seen the subscription to this. Raises NotPermitted."""
+    refused: list[NotPermitted] = []
+    with client.refusals.of(refused.append, subject):
+        await client.flush(SUBSCRIBE_SECONDS)
+    if refused:
+        raise refused[0]
 
 
 @asynccontextmanager
@@ -65,7 +75,7 @@ async def asking(
     client: Client, subject: str, body: bytes, timeout: float
 ) -> AsyncIterator[AsyncIterator[Reply]]:
     """Every answer, with its headers, until the time is over."""
-    mailbox: Mailbox[Reply] = Mailbox(subject)
+    mailbox: Mailbox[Reply | NotPermitted] = Mailbox(subject)
     inbox = client.new_inbox()
     message = unstored(client.info, subject, body, inbox)
     deadline = asyncio.get_running_loop().time() + timeout
@@ -77,9 +87,12 @@ async def asking(
     async def answers() -> AsyncIterator[Reply]:
         while True:
             try:
-                headers, payload = await mailbox.get(deadline)
+                answer = await mailbox.get(deadline)
             except TimeoutError:
                 return
+            if isinstance(answer, NotPermitted):
+                raise answer
+            headers, payload = answer
             if headers is not None and headers.startswith(NO_RESPONDERS):
                 raise NobodyListening(subject)
             yield headers, payload
@@ -89,12 +102,13 @@ async def asking(
             wire = await client.ready()
     except TimeoutError as error:
         raise QueueUnavailable(f"the queue at {client.address.shown} cannot be reached") from error
-    sid = client.subscribe(inbox, arrived)
-    try:
-        wire.write(message)
-        yield answers()
-    finally:
-        client.forget(sid)
+    with client.refusals.of(mailbox.put, subject, inbox.decode()):
+        sid = client.subscribe(inbox, arrived)
+        try:
+            wire.write(message)
+            yield answers()
+        finally:
+            client.forget(sid)
 
 
 async def serving(
@@ -121,8 +135,8 @@ async def serving(
 
     sid = client.subscribe(subject.encode(), arrived, (group or "").encode())
     try:
-        await client.flush(SUBSCRIBE_SECONDS)
-    except asyncio.CancelledError:
+        await subscribed(client, subject)
+    except BaseException:
         client.forget(sid)
         raise
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dovetail.errors import ConfigurationError
+from dovetail.plain import plain_error
 
 #: The first five bits of what is encoded: S for seeds, U for what belongs to a user.
 _SEED, _USER = 18, 20
@@ -54,7 +55,7 @@ def _read(path: str, what: str, setting: str) -> str:
         return Path(path).read_text(encoding="ascii", errors="replace")
     except OSError as error:
         raise ConfigurationError(
-            f"{path} ({what} in {setting}) cannot be read: {error.strerror}", setting=setting
+            f"{path} ({what} in {setting}) cannot be read: {plain_error(error)}", setting=setting
         ) from error
 
 

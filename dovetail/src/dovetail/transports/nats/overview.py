@@ -93,7 +93,8 @@ class Overview:
         group, subject = layout.split_consumer(info["name"])
         oldest = None
         if info["num_pending"] or info["num_ack_pending"]:
-            oldest = await self._published(stream, info["ack_floor"]["stream_seq"] + 1, subject)
+            heard = subject if stream == layout.EVENTS else ">"
+            oldest = await self._published(stream, info["ack_floor"]["stream_seq"] + 1, heard)
         return GroupStatus(
             group=group,
             subject=subject,

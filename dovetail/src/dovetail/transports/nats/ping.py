@@ -50,7 +50,7 @@ class Ping:
                 raise
             raise QueueFull(
                 f"the queue at {self._client.address.shown} answers and stores nothing: its disk is full, "
-                "or was, and it has to be restarted; its log says so"
+                "or was; a server of your own has to be restarted then, the embedded one does it by itself"
             ) from error
 
     async def _check_events(self) -> None:

@@ -18,6 +18,7 @@ from dovetail.options import QueueOptions
 from dovetail.subjects import RESERVED, matches, overlap
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.existing import check_consumer, check_stream
+from dovetail.transports.nats.freeing import free_for_events
 from dovetail.transports.nats.jetstream import (
     CONSUMER_NOT_FOUND,
     NO_FOLDER,
@@ -27,14 +28,19 @@ from dovetail.transports.nats.jetstream import (
     RETRY_SECONDS,
     STREAM_NAME_IN_USE,
     STREAM_NOT_FOUND,
+    SUBJECTS_OVERLAP,
     ApiError,
     JetStream,
 )
+from dovetail.transports.nats.placing import TooFewServers
+from dovetail.transports.nats.rights import NotPermitted
 
 log = logging.getLogger("dovetail.nats")
 
 _UPDATE_TRIES = 10
 _CREATE_TRIES = 20
+#: For so long a publisher tries whether a stream is there that it may not look at.
+_ASSUMED_SECONDS = 2.0
 
 #: When a stream was made, and up to which sequence in it a group has handled everything.
 Place = tuple[str, int]
@@ -46,6 +52,8 @@ class Provision:
     def __init__(self, api: JetStream, options: QueueOptions) -> None:
         self._api = api
         self._options = options
+        #: When streams that we may not look at were taken to be there, first and last.
+        self._assumed: dict[str, tuple[float, float]] = {}
 
     async def streams(self) -> None:
         """The streams that are always there."""
@@ -63,20 +71,29 @@ class Provision:
             max_age=30 * layout.DAY,
         )
 
-    async def take(self, message: Outgoing) -> None:
-        """Let a stream take this message's subject; NoGroup for a command that nobody ever claimed."""
-        if message.subject.startswith(f"{RESERVED}."):
+    async def take(self, message: Outgoing) -> str | None:
+        """Let a stream take this message; gives what to publish it on, if that is not its own subject.
+
+        NoGroup for a command that nobody ever claimed.
+        """
+        subject = message.subject
+        if subject.startswith(f"{RESERVED}."):
             await self.streams()
-            return
+            return None
         if message.kind == "event":
-            await self.events_on(message.subject)
-            return
+            await self.events_on(subject)
+            return None
         try:
-            await self._api.call(f"STREAM.INFO.{layout.command_stream(message.subject)}")
+            info = await self._api.call(f"STREAM.INFO.{layout.command_stream(subject)}")
+        except NotPermitted as error:
+            self._assume(layout.command_stream(subject), error)
+            return layout.command_subject(subject)
         except ApiError as error:
             if error.code == STREAM_NOT_FOUND:
-                raise NoGroup(message.subject) from error
+                raise NoGroup(subject) from error
             raise
+        of_older_version = subject in info["config"]["subjects"]
+        return None if of_older_version else layout.command_subject(subject)
 
     async def largest(self, stream: str) -> int:
         """What the stream takes at most, body and headers together, in bytes."""
@@ -88,6 +105,9 @@ class Provision:
         for _ in range(_UPDATE_TRIES):
             try:
                 config = (await self._api.call(f"STREAM.INFO.{layout.EVENTS}"))["config"]
+            except NotPermitted as error:
+                self._assume(f"{layout.EVENTS}, for {subject}", error)
+                return
             except ApiError as error:
                 if error.code != STREAM_NOT_FOUND:
                     raise
@@ -102,7 +122,13 @@ class Provision:
                 await self._api.call(
                     f"STREAM.UPDATE.{layout.EVENTS}", {**config, "subjects": [*kept, subject]}
                 )
+            except NotPermitted as error:
+                raise _missing(
+                    error, f"the stream {layout.EVENTS!r} does not take {subject!r} yet"
+                ) from error
             except ApiError as error:
+                if error.code == SUBJECTS_OVERLAP and await free_for_events(self._api, subject):
+                    continue
                 raise ConfigurationError(
                     f"the queue cannot keep events on {subject!r}: {error}"
                 ) from error
@@ -115,34 +141,47 @@ class Provision:
         """
         stream, name = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
         if claim.kind == "command":
-            await self._stream(stream, [claim.subject], retention="workqueue")
+            subjects = [layout.command_subject(claim.subject)]
+            await self._stream(stream, subjects, retention="workqueue")
         elif not claim.subject.startswith(("*", ">")):
             # A stream cannot take what overlaps with its other subjects or with the server's own, and
             # need not: publishing to a new subject adds that one.
             await self.events_on(claim.subject)
         config = _consumer_config(claim, name)
-        try:
-            known = (await self._api.call(f"CONSUMER.INFO.{stream}.{name}"))["config"]
-            check_consumer(known, config, stream)
+        known = await self._known_consumer(stream, config)
+        if known is not None:
             if known["ack_wait"] == config["ack_wait"]:
                 return
             config = {**known, "ack_wait": config["ack_wait"]}
-        except ApiError as error:
-            if error.code != CONSUMER_NOT_FOUND:
-                raise
-            if place is not None:
-                config |= await self._onwards(stream, place)
+        elif place is not None:
+            config |= await self._onwards(stream, place)
         try:
-            await self._api.call(
-                f"CONSUMER.CREATE.{stream}.{name}",
-                {"stream_name": stream, "config": config, "action": ""},
-            )
+            await self._make_consumer(stream, config)
+        except NotPermitted as error:
+            if known is None:
+                raise _missing(error, f"the consumer {name!r} is not there yet") from error
+            log.warning("%s keeps the lease that it was made with: %s", name, error)
         except ApiError as error:
             if error.code not in NOT_UNIQUE_ON_WORK_QUEUE:
                 raise
             owners = await self._api.listed(f"CONSUMER.NAMES.{stream}", "consumers")
             owner = layout.split_consumer(str(owners[0]))[0] if owners else "another"
             raise CommandClaimed(claim.subject, owner) from error
+
+    async def _known_consumer(self, stream: str, wanted: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            info = await self._api.call(f"CONSUMER.INFO.{stream}.{wanted['name']}")
+        except ApiError as error:
+            if error.code != CONSUMER_NOT_FOUND:
+                raise
+            return None
+        known: dict[str, Any] = info["config"]
+        check_consumer(known, wanted, stream)
+        return known
+
+    async def _make_consumer(self, stream: str, config: dict[str, Any]) -> None:
+        request = {"stream_name": stream, "config": config, "action": ""}
+        await self._api.call(f"CONSUMER.CREATE.{stream}.{config['name']}", request)
 
     async def place(self, claim: Claim) -> Place:
         """How far the group has come."""
@@ -174,6 +213,8 @@ class Provision:
         }
         try:
             await self._create(name, config)
+        except NotPermitted as error:
+            await self._use(name, config, error)
         except ApiError as error:
             # There with other settings: an operator's choice, or subjects that were added since.
             if error.code != STREAM_NAME_IN_USE:
@@ -181,6 +222,30 @@ class Provision:
             known = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
             check_stream(known, config)
             await self._replicate(name, known)
+
+    async def _use(self, name: str, wanted: dict[str, Any], refusal: NotPermitted) -> None:
+        """Without the right to make it: use what somebody with more rights has made."""
+        try:
+            known = (await self._api.call(f"STREAM.INFO.{name}"))["config"]
+        except NotPermitted:
+            return  # nor to look; it is there, or publishing and claiming will tell
+        except ApiError as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
+            raise _missing(refusal, f"the stream {name!r} is not there yet") from error
+        check_stream(known, wanted)
+
+    def _assume(self, stream: str, refusal: NotPermitted) -> None:
+        """That it is there, since we may not look. Asked for again and again, it seems not to be."""
+        now = asyncio.get_running_loop().time()
+        first, last = self._assumed.get(stream, (now, now))
+        if now - last > _ASSUMED_SECONDS / 2:  # that was another time
+            first = now
+        self._assumed[stream] = first, now
+        if now - first > _ASSUMED_SECONDS:
+            raise QueueUnavailable(
+                f"no stream takes this message, which needs {stream}, and nobody may look why: {refusal}"
+            ) from refusal
 
     async def _create(self, name: str, config: dict[str, Any]) -> None:
         for tries_left in reversed(range(_CREATE_TRIES)):
@@ -212,11 +277,17 @@ class Provision:
                 setting="replicas",
             )
         if error.code == NO_PEERS:
-            return QueueUnavailable(
+            return TooFewServers(
                 f"the stream {name!r} cannot have {replicas} copies now: {error}; as many servers of the "
                 "cluster, with JetStream and room, must be up when it is made"
             )
         return ConfigurationError(f"the queue refused the stream {name!r}: {error}")
+
+
+def _missing(refusal: NotPermitted, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what}, and {refusal}, or start this once with a user that may", setting=refusal.setting
+    )
 
 
 def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:
@@ -238,9 +309,7 @@ def _consumer_config(claim: Claim, name: str) -> dict[str, Any]:
         config["filter_subjects"] = [claim.subject]
         if not overlap(claim.subject, replays):
             config["filter_subjects"].append(replays)
-    else:
-        # A work queue takes one consumer for each subject; the filter makes the server check that.
-        config["filter_subject"] = claim.subject
+    # A work queue takes one consumer that hears everything.
     return config
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,9 @@ import msgspec
 from dovetail.delivery import Outgoing
 from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
-from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY, OVER_SIZE
+from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY, OTHER_STREAM, OVER_SIZE
+from dovetail.transports.nats.layout import command_stream, command_subject
+from dovetail.transports.nats.placing import placed
 from dovetail.transports.nats.wire import SIZE_SETTING
 
 RETRY_SECONDS = 0.05
@@ -34,6 +37,9 @@ class _Confirmation(msgspec.Struct):
     stream: str = ""
 
 
+#: Says in which stream a command is to lie: where another takes the subject now, nobody would handle it.
+_COMMAND_HEADERS = b"NATS/1.0\r\nNats-Msg-Id: %s\r\nNats-Expected-Stream: %s\r\n\r\n"
+
 #: A message with its header block.
 _Addressed = tuple[Outgoing, bytes]
 
@@ -43,9 +49,9 @@ _confirmation = msgspec.json.Decoder(_Confirmation)
 class Publisher:
     """Publishes and waits for JetStream's confirmation.
 
-    `prepare` is called before the first message on each subject. It lets a stream take the subject,
-    or raises NoGroup for a command that nobody claimed. `on_full` is told when the store has
-    no room for so many bytes.
+    `prepare` is called before the first message on each subject. It lets a stream take it, and gives the
+    subject for that where it is another one, or raises NoGroup for a command that nobody claimed.
+    `on_full` is told when the store has no room for so many bytes.
     `largest` knows how large a message a stream takes.
     """
 
@@ -53,7 +59,7 @@ class Publisher:
         self,
         client: Client,
         timeout: float,
-        prepare: Callable[[Outgoing], Awaitable[None]],
+        prepare: Callable[[Outgoing], Awaitable[str | None]],
         on_full: Callable[[int], None],
         largest: Callable[[str], Awaitable[int]],
     ) -> None:
@@ -63,12 +69,17 @@ class Publisher:
         self._on_full = on_full
         self._largest = largest
         self._preparing = asyncio.Lock()
-        #: Subjects that a stream takes, as far as we know. The server tells of one that none takes only
-        #: where nobody listens to it either.
-        self._taken: set[str] = set()
+        #: By kind and subject of what a stream takes, as far as we know: what it is published on. The server
+        #: tells of a subject that no stream takes only where nobody listens to it either.
+        self._taken: dict[str, dict[str, bytes]] = {"event": {}, "command": {}}
         #: Whether the server was there and did not confirm a message: it is silent where its disk is full.
         self.unconfirmed = False
-        client.on_connected.append(self._taken.clear)
+        #: What we publish at most, in bytes, and for how many seconds nothing may be confirmed until we
+        #: publish again: both depend on the server.
+        self._largest_body = 0
+        self._silence = math.inf
+        self._meet()
+        client.on_connected.append(self._meet)
 
     @property
     def most_bytes(self) -> int:
@@ -84,48 +95,62 @@ class Publisher:
         timeout: float | None = None,
     ) -> None:
         """One message as it is, to a stream that is there, or is one of those that always are."""
-        if (size := len(body) + len(headers)) > self.most_bytes:
-            raise MessageTooLarge(size, self.most_bytes, setting=SIZE_SETTING)
-        outgoing = Outgoing(kind, subject, body, "")
-        timeout = self._timeout if timeout is None else timeout
-        await self._publish_all([(outgoing, headers)], self._client.loop.time() + timeout)
+        await self.publish_each([(Outgoing(kind, subject, body, ""), headers)], timeout)
+
+    async def publish_each(
+        self, messages: Sequence[_Addressed], timeout: float | None = None
+    ) -> None:
+        """The same for some messages, each with its header block."""
+        deadline = self._client.loop.time() + (self._timeout if timeout is None else timeout)
+        for one, headers in messages:
+            if (size := len(one.body) + len(headers)) > self.most_bytes:
+                raise MessageTooLarge(size, self.most_bytes, setting=SIZE_SETTING)
+            if one.kind == "command" and one.subject not in self._taken["command"]:
+                await self._see_to(one, deadline)
+        await self._publish_all([*messages], deadline)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """Return when all are confirmed, as Transport.publish has it."""
         deadline = self._client.loop.time() + timeout
-        limit = self._client.info.largest_body
+        addressed: list[_Addressed] = []
         for one in messages:
-            if len(one.body) > limit:
-                raise MessageTooLarge(len(one.body), limit, id=one.id, setting=SIZE_SETTING)
-            if one.subject not in self._taken:
+            if len(one.body) > self._largest_body:
+                raise MessageTooLarge(
+                    len(one.body), self._largest_body, id=one.id, setting=SIZE_SETTING
+                )
+            if one.subject not in self._taken[one.kind]:
                 await self._see_to(one, deadline)
-        addressed = [
-            (one, b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % one.id.encode()) for one in messages
-        ]
-        if len(messages) != 1 or not await self._at_first_try(addressed[0], deadline):
+            known_as = one.id.encode()
+            if one.kind == "event":
+                addressed.append((one, b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % known_as))
+            else:
+                addressed.append((one, _COMMAND_HEADERS % (known_as, _stream(one.subject))))
+        if len(addressed) != 1 or not await self._at_first_try(*addressed[0], deadline):
             await self._publish_all(addressed, deadline)
 
-    async def _at_first_try(self, addressed: _Addressed, deadline: float) -> bool:
+    async def _at_first_try(self, one: Outgoing, headers: bytes, deadline: float) -> bool:
         """Whether one message was confirmed without any trouble, as nearly all are."""
         wire = self._client.open_wire
         if wire is None:
             return False
-        one, headers = addressed
-        until = min(deadline, self._client.loop.time() + self._silence())
+        until = deadline
+        if self._silence < math.inf:
+            until = min(deadline, self._client.loop.time() + self._silence)
+        subject = self._taken[one.kind].get(one.subject) or _usual_subject(one)
         try:
-            answer = await self._client.ask(wire, one.subject.encode(), one.body, headers, until)
+            answer = await self._client.ask(wire, subject, one.body, headers, until)
         except ConnectionLost:
             return False
         except TimeoutError as error:
             if until < deadline:
                 return False
-            self._taken.discard(one.subject)
+            self._taken[one.kind].pop(one.subject, None)
             raise self._unconfirmed(one.id) from error
-        return _plain(answer) or await self._accepted(addressed, answer, deadline)
+        return _plain(answer) or await self._accepted((one, headers), answer, deadline)
 
     async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
-        silence = self._silence()
+        silence = self._silence
         try:
             while True:
                 started = self._client.loop.time()
@@ -137,27 +162,40 @@ class Publisher:
                 async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError as error:
-            self._taken.clear()
+            self._forget()
             raise self._unconfirmed(first) from error
 
-    def _silence(self) -> float:
-        """For how many seconds nothing may be confirmed until we publish again."""
-        return SILENCE_SECONDS if self._client.info.cluster else math.inf
+    def _meet(self) -> None:
+        """A server that we may not have published to."""
+        info = self._client.info
+        self._largest_body = info.largest_body
+        self._silence = SILENCE_SECONDS if info.cluster else math.inf
+        self._forget()
+
+    def _forget(self) -> None:
+        for taken in self._taken.values():
+            taken.clear()
 
     async def _see_to(self, message: Outgoing, deadline: float) -> None:
-        """Make sure that a stream takes the message's subject."""
+        """Make sure that a stream takes the message."""
         try:
-            async with asyncio.timeout_at(deadline), self._preparing:
-                if message.subject not in self._taken:
-                    await self._prepare(message)
+            async with asyncio.timeout_at(deadline):
+                patience = deadline - self._client.loop.time()
+                await placed(partial(self._see_to_once, message), patience)
         except TimeoutError as error:
             raise self._unconfirmed(message.id) from error
         except QueueUnavailable as error:
             error.id = message.id
             raise
-        if len(self._taken) >= REMEMBERED_SUBJECTS:
-            self._taken.clear()
-        self._taken.add(message.subject)
+
+    async def _see_to_once(self, message: Outgoing) -> None:
+        taken = self._taken[message.kind]
+        async with self._preparing:
+            if message.subject not in taken:
+                subject = await self._prepare(message)
+                if len(taken) >= REMEMBERED_SUBJECTS:
+                    taken.clear()
+                taken[message.subject] = (subject or message.subject).encode()
 
     def _unconfirmed(self, id: str | None) -> QueueUnavailable:
         state = "cannot be reached"
@@ -175,9 +213,15 @@ class Publisher:
     ) -> list[_Addressed]:
         """Publish them together; returns those to be published again, under the same ids."""
         wire = self._client.open_wire or await self._client.ready(deadline)
-        ask = self._client.ask
+        ask, taken = self._client.ask, self._taken
         asked = [
-            ask(wire, one.subject.encode(), one.body, headers, deadline)
+            ask(
+                wire,
+                taken[one.kind].get(one.subject) or _usual_subject(one),
+                one.body,
+                headers,
+                deadline,
+            )
             for one, headers in messages
         ]
         again: list[_Addressed] = []
@@ -198,13 +242,18 @@ class Publisher:
         (message, block), (headers, body) = addressed, answer
         if headers is not None and headers.startswith(NO_RESPONDERS):
             # Its stream was deleted, is not ready after a restart, or has no leader.
-            self._taken.discard(message.subject)
+            self._taken[message.kind].pop(message.subject, None)
             await self._see_to(message, deadline)
             return False
         confirmation = _confirmation.decode(body)
         error = confirmation.error
         if error is None:
             return True
+        if error.err_code == OTHER_STREAM and message.kind == "command":
+            # Its own stream does not take this subject any more.
+            self._taken[message.kind].pop(message.subject, None)
+            await self._see_to(message, deadline)
+            return False
         if error.err_code in NO_ROOM:
             self._on_full(len(message.body))
             raise QueueFull(
@@ -219,6 +268,16 @@ class Publisher:
         if error.err_code in NOT_READY or error.code == 503:
             return False
         raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)
+
+
+def _stream(command: str) -> bytes:
+    return command_stream(command).encode()
+
+
+def _usual_subject(message: Outgoing) -> bytes:
+    """What it is published on, where we do not know of another one."""
+    own = message.subject
+    return (own if message.kind == "event" else command_subject(own)).encode()
 
 
 async def _comes(answer: asyncio.Future[Reply], within: float) -> bool:

@@ -20,6 +20,8 @@ from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.delivered import NO_COUNT, NatsDelivery, has_fields, stored_at
 from dovetail.transports.nats.headers import parse_headers
 from dovetail.transports.nats.held import Held
+from dovetail.transports.nats.presence import Presence
+from dovetail.transports.nats.rights import NotPermitted
 
 log = logging.getLogger("dovetail.nats")
 
@@ -36,7 +38,8 @@ WINDOW_SECONDS = 0.5
 #: A message that waited longer for its handler than this should rather have gone to another member.
 SLOW_SECONDS = 1.0
 RESTORE_SECONDS = 0.5
-_REPLAYED = layout.REPLAY.encode() + b"."
+MOST_ACKED_LATE = 1000
+_OURS = b"dovetail."
 
 
 class NatsSubscription:
@@ -61,7 +64,11 @@ class NatsSubscription:
         self._restore = restore
         self._loop = asyncio.get_running_loop()
         self._buffer: deque[NatsDelivery] = deque()
-        self._held = Held(client, claim.prefetch, self._start)
+        self._held = Held(client, claim, self._start)
+        #: Keys of what was acked late, the last of them: the server may have sent it to us again.
+        self._acked_late: deque[str] = deque(maxlen=MOST_ACKED_LATE)
+        #: How often the event loop was blocked for so long that leases may have ended.
+        self._blocks = 0
         #: Messages that were asked for and have not come.
         self._asked = 0
         #: Messages that came since `_counted_from`.
@@ -74,23 +81,30 @@ class NatsSubscription:
         self._heard = self._loop.time()
         self._stopped = False
         self._restoring = False
+        #: Why nothing can come, or nothing that comes can be settled.
+        self._refused: NotPermitted | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"{layout.stream_of(claim)}.{layout.consumer_of(claim.group, claim.subject)}"
-        self._replays = layout.replay_subject(claim.group, claim.subject, "").encode()
+        #: What stands before the subjects of commands, and of what is replayed to this group.
+        self._own_prefix = layout.own_prefix(claim).encode()
         self._inbox = client.new_inbox()
         self._sid = client.subscribe(self._inbox, self._arrived)
+        self._presence = Presence(client, self._name, self._inbox.decode(), self._may_not)
         client.on_connected.append(self._start_over)
         self._keeper = asyncio.create_task(self._keep())
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
         """As Subscription.fetch."""
         buffer = self._buffer
-        if not buffer:
+        if len(buffer) < most:
             self._widen()
-        while not buffer:
+        while self._is_late() or not buffer:
             if self._stopped:
                 return ()
-            await self._arrival()
+            if self._refused is not None:
+                raise self._refused
+            if not buffer:
+                await self._arrival()
         if self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
             self._window = max(1, self._window // 2)
         if self._idle:
@@ -105,7 +119,9 @@ class NatsSubscription:
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
-        self._held.ack(cast(Sequence[NatsDelivery], deliveries))
+        for late in self._held.ack(cast(Sequence[NatsDelivery], deliveries)):
+            self._acked_late.append(late.key)
+            self._start(self._note_handled(late))
         self._pull()
 
     async def retry(self, delivery: Delivery, pause: float) -> None:
@@ -136,9 +152,7 @@ class NatsSubscription:
     async def stop(self) -> None:
         """As Subscription.stop."""
         self._stopped = self._held.leaving = True
-        for fetcher in self._fetchers:
-            if not fetcher.done():
-                fetcher.set_result(None)
+        self._wake_all()
         # What the server sent before it saw the end of the subscription still arrives, and is released.
         await self._client.unsubscribe(self._sid)
         await asyncio.gather(*self._tasks)
@@ -155,6 +169,7 @@ class NatsSubscription:
         if self._start_over in self._client.on_connected:
             self._client.on_connected.remove(self._start_over)
         self._held.clear()
+        self._presence.end()
         if self._client.connected:
             await self._client.flush(HEARTBEAT_SECONDS)
 
@@ -183,8 +198,13 @@ class NatsSubscription:
                 fetcher.set_result(None)
                 return
 
+    def _wake_all(self) -> None:
+        for fetcher in self._fetchers:
+            if not fetcher.done():
+                fetcher.set_result(None)
+
     def _widen(self) -> None:
-        """The handlers have nothing to do: hold more from now on, if they were that fast."""
+        """The handlers could take more than there is: hold more from now on, if they were that fast."""
         now = self._loop.time()
         fast = now - self._counted_from < WINDOW_SECONDS
         if fast and self._came < self._window:
@@ -231,11 +251,12 @@ class NatsSubscription:
                 held.reply = reply
                 return
             self._held.let_go(held)  # its stream was made anew
-        if subject.startswith(_REPLAYED):
-            if not subject.startswith(self._replays):  # another group's, which `>` matches, too
+        if subject.startswith(_OURS):
+            own = self._own_prefix
+            if not subject.startswith(own):  # another group's replay, which `>` matches, too
                 self._client.write(b"PUB %s 4\r\n+ACK\r\n" % reply)
                 return
-            subject = subject[len(self._replays) :]
+            subject = subject[len(own) :]
         fields = parse_headers(headers) if headers and has_fields(headers) else None
         # Other clients may use any bytes.
         delivery = NatsDelivery(subject.decode(errors="replace"), payload, fields)
@@ -251,12 +272,23 @@ class NatsSubscription:
         else:
             self._start(self._look_up(delivery, int(deliveries)))
 
+    def _may_not(self, refusal: NotPermitted) -> None:
+        self._refused = refusal
+        self._wake_all()
+
     async def _look_up(self, delivery: NatsDelivery, deliveries: int) -> None:
         """Find out how the earlier deliveries ended, then hand it over."""
+        blocks = self._blocks
         try:
             delivery.count = count = await self._attempts.read(delivery.key)
         except DovetailError as error:
-            log.warning("message %s is left until its lease ends: %s", delivery.key, error)
+            log.warning("message %s is left until its lease ends: %s", delivery.message_id, error)
+            self._held.let_go(delivery)
+            return
+        if count.handled or delivery.key in self._acked_late:
+            self._held.settle(delivery, b"+ACK")
+            return
+        if blocks != self._blocks:  # its lease may have ended since
             self._held.let_go(delivery)
             return
         delivery.attempt = count.failed + 1
@@ -285,8 +317,19 @@ class NatsSubscription:
 
     # Settling
 
+    async def _note_handled(self, delivery: NatsDelivery) -> None:
+        """For whoever is sent it though it was handled: its lease may have ended before it was acked."""
+        count = msgspec.structs.replace(delivery.count, handled=True)
+        try:
+            await self._attempts.note(delivery.key, count)
+        except DovetailError as error:
+            log.warning("message %s may be handled again: %s", delivery.message_id, error)
+
     async def _release(self, delivery: NatsDelivery) -> None:
         if delivery not in self._held:
+            return
+        if self._held.is_doubtful(delivery):  # it is not ours to give back, if others have it
+            self._held.let_go(delivery)
             return
         count = Count(delivery.count.failed, delivery.count.released + 1)
         try:
@@ -296,7 +339,7 @@ class NatsSubscription:
             if full and (mine := self._held.take_over(delivery)) is not None:
                 self._hand_over(mine)  # to a handler of ours again
                 return
-            log.warning("message %s goes back when its lease ends: %s", delivery.key, error)
+            log.warning("message %s goes back when its lease ends: %s", delivery.message_id, error)
             self._held.let_go(delivery)
         else:
             self._held.settle(delivery, b"-NAK")
@@ -308,6 +351,7 @@ class NatsSubscription:
         """Renew leases, and notice when a pull request is gone though nobody said so."""
         while True:
             await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
+            self._is_late()
             self._held.renew()
             self._give_back()
             silence = self._loop.time() - self._heard
@@ -323,6 +367,25 @@ class NatsSubscription:
             overdue = list(buffer)
             buffer.clear()
             self._start(self.release(overdue))  # leases are renewed meanwhile
+
+    def _is_late(self) -> bool:
+        """Whether the event loop was blocked: what waits here, or is on its way, others may have by now.
+
+        Then it is let go, and we ask anew.
+        """
+        if self._stopped or not self._held.late:
+            return False
+        self._blocks += 1
+        for delivery in self._buffer:
+            self._held.let_go(delivery)
+        self._buffer.clear()
+        self._held.doubt()
+        self._client.forget(self._sid)
+        self._inbox = self._client.new_inbox()
+        self._sid = self._client.subscribe(self._inbox, self._arrived)
+        self._held.renew()
+        self._start_over()
+        return True
 
     async def _hold_less(self, window: int) -> None:
         """Take back what was asked for, so that what is released does not come straight back."""

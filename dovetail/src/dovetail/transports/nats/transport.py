@@ -5,28 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from dovetail.connecting import Reports
 from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
 from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
 from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.members import Members
 from dovetail.options import QueueOptions
 from dovetail.room import Room
 from dovetail.status import QueueStatus
-from dovetail.transport import Answerer, Subscription
-from dovetail.transports.nats import layout
+from dovetail.transport import Answerer, Done, Mend, Subscription
+from dovetail.transports.nats import gone_back, layout
 from dovetail.transports.nats.address import Address
 from dovetail.transports.nats.attempts import Attempts
 from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.groups import Groups
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.letterbox import Letterbox
 from dovetail.transports.nats.live import asking, listening, serving
 from dovetail.transports.nats.overview import Overview
 from dovetail.transports.nats.ping import Ping
+from dovetail.transports.nats.placing import placed
 from dovetail.transports.nats.provision import Place, Provision
 from dovetail.transports.nats.publisher import Publisher
+from dovetail.transports.nats.rights import NotPermitted
 from dovetail.transports.nats.subscription import NatsSubscription
 from dovetail.transports.nats.trim import trim
 from dovetail.transports.nats.unstored import unstored
@@ -39,6 +44,14 @@ FULL_SECONDS = 1
 #: What one API call may take; it outlasts a restart of the server.
 API_SECONDS = 5.0
 OLDEST_SERVER = (2, 10)
+#: Before these, a killed server lost streams (nats-server #6888) or a block that it was rewriting (#7627),
+#: and a paused one what it had not written yet (#7594).
+MENDED_SERVERS = ((2, 11, 12), (2, 12, 3))
+
+
+def _is_mended(version: tuple[int, ...]) -> bool:
+    older, newer = MENDED_SERVERS
+    return version >= newer or older <= version < newer[:2]
 
 
 class NatsTransport:
@@ -61,7 +74,9 @@ class NatsTransport:
         self._room = Room()
         self._ping = Ping(self._client, self._api, self._publisher, self._room)
         self._overview = Overview(self._client, self._api, self._letterbox)
+        self._groups = Groups(self._client, self._api)
         self._trimmer: asyncio.Task[None] | None = None
+        self._gone_back = gone_back.Watch(self._client, self._api)
 
     @property
     def connected(self) -> bool:
@@ -90,12 +105,20 @@ class NatsTransport:
                 "2.10 or later is needed",
                 setting=self._options.setting,
             )
+        if not _is_mended(self._client.info.version_numbers):
+            log.warning(
+                "nats-server %s at %s can lose what it confirmed when it is killed or paused: take 2.12.3 or "
+                "later (or 2.11.12)",
+                self._client.info.version,
+                self._client.address.shown,
+            )
 
     async def close(self) -> None:
         """As Transport.close."""
         if self._trimmer is not None:
             self._trimmer.cancel()
             await asyncio.gather(self._trimmer, return_exceptions=True)
+        await self._gone_back.close()
         await self._client.close()
 
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
@@ -121,12 +144,15 @@ class NatsTransport:
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""
         place: Place | None = None
+        stream, consumer = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
 
         async def restore() -> None:
+            await self._gone_back.check(stream, consumer)
             await self._provision.streams()
             await self._provision.consumer(claim, place)
+            await self._gone_back.know(stream, consumer)
 
-        await restore()
+        await placed(restore, self._options.patience, Reports())
         if claim.start == "new" and claim.kind == "event":
             place = await self._provision.place(claim)
         self._start_trimming()
@@ -134,8 +160,8 @@ class NatsTransport:
             self._api,
             self._publisher,
             self._provision.streams,
-            layout.stream_of(claim),
-            layout.consumer_of(claim.group, claim.subject),
+            stream,
+            consumer,
         )
         return NatsSubscription(self._client, claim, attempts, self._letterbox.keep, restore)
 
@@ -157,6 +183,10 @@ class NatsTransport:
         """As Transport.dead_letters."""
         return await self._letterbox.find(wanted)
 
+    async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
+        """As Transport.count_letters."""
+        return await self._letterbox.count(wanted)
+
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
         await self._letterbox.replay(letter, body)
@@ -165,6 +195,14 @@ class NatsTransport:
         """As Transport.drop."""
         await self._letterbox.drop(letter)
 
+    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """As Transport.replay_letters."""
+        await self._letterbox.replay_all(wanted, mend, done)
+
+    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+        """As Transport.drop_letters."""
+        await self._letterbox.drop_all(wanted, done)
+
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
         return await self._overview.waiting(subject, group, most)
@@ -172,6 +210,22 @@ class NatsTransport:
     async def status(self) -> QueueStatus:
         """As Transport.status."""
         return await self._overview.status()
+
+    async def members(self) -> Sequence[Members]:
+        """As Transport.members."""
+        return await self._groups.members()
+
+    async def group_names(self) -> Mapping[str, str]:
+        """As Transport.group_names."""
+        return await self._groups.names()
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """As Transport.rename_group."""
+        await self._groups.rename(old, new)
+
+    async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
+        """As Transport.remove_group."""
+        await self._groups.remove(group, subjects)
 
     async def ping(self, timeout: float) -> None:
         """As Transport.ping."""
@@ -193,7 +247,11 @@ class NatsTransport:
                 async with asyncio.timeout(TRIM_SECONDS):
                     await self._full.wait()
             try:
-                await trim(self._api, self._options.keep, full=self._full.is_set())
+                if self._options.keep is not None:
+                    await trim(self._api, self._options.keep, full=self._full.is_set())
+            except NotPermitted as error:
+                log.warning("the history is not trimmed by this worker: %s", error)
+                return
             except DovetailError as error:
                 log.warning("the history could not be trimmed, trying again later: %s", error)
             if self._full.is_set():

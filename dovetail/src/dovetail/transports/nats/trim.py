@@ -29,11 +29,17 @@ async def trim(api: JetStream, keep: timedelta, *, full: bool = False) -> None:
     listed = await api.listed(f"CONSUMER.LIST.{layout.EVENTS}", "consumers")
     # The passing ones are those by which processes look for the last sequence before a moment.
     consumers = [one for one in listed if one["config"].get("durable_name")]
+    metadata = info["config"].get("metadata") or {}
+    released = [
+        key.removeprefix(layout.RELEASED) for key in metadata if key.startswith(layout.RELEASED)
+    ]
     for subject in info["state"].get("subjects") or {}:
         floors = [
             _floor(one, info["state"]["last_seq"]) for one in consumers if _hears(one, subject)
         ]
-        # Without any group the subject's messages are still waiting for the first.
+        if any(matches(pattern, subject) for pattern in released):
+            floors.append(info["state"]["last_seq"])
+        # Without any group, ever, the subject's messages are still waiting for the first.
         if floors and (upto := min(*floors, newest)) > 0:
             await api.call(f"STREAM.PURGE.{layout.EVENTS}", {"filter": subject, "seq": upto + 1})
 

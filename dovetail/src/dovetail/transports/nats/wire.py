@@ -86,6 +86,8 @@ class Wire(asyncio.Protocol):
         self.lost_by: Exception | None = None
         self.on_error: Callable[[str], None] | None = None
         self.closed = False
+        #: Whether a writer should wait.
+        self.blocked = False
 
     # Protocol callbacks
 
@@ -97,7 +99,7 @@ class Wire(asyncio.Protocol):
         """Fail what waits for a PONG, and tell the owner."""
         self.closed = True
         self.lost_by = exc
-        self._resume.set()
+        self.resume_writing()
         lost = ConnectionResetError(self.last_error or str(exc or "closed by the server"))
         waiting: list[asyncio.Future[Any]] = [*self._pongs, self.info]
         for future in waiting:
@@ -108,10 +110,12 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The operating system takes no more for now."""
+        self.blocked = True
         self._resume.clear()
 
     def resume_writing(self) -> None:
         """It takes more again."""
+        self.blocked = False
         self._resume.set()
 
     def data_received(self, data: bytes) -> None:
@@ -145,11 +149,6 @@ class Wire(asyncio.Protocol):
     async def writable(self) -> None:
         """Wait while the other side is slower than we are."""
         await self._resume.wait()
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a writer should wait."""
-        return not self._resume.is_set()
 
     async def ping(self) -> None:
         """Return when the server has seen all that was written before. Raises ConnectionResetError."""

@@ -36,17 +36,21 @@ class ChannelClosed(Exception):
 class Batch:
     """Messages that one caller published, and what became of them."""
 
-    __slots__ = ("_left", "done", "refused", "returned")
+    __slots__ = ("_left", "done", "refusals", "returned")
 
     def __init__(self, size: int, done: asyncio.Future[None]) -> None:
         self._left = size
         #: Done when the server has said of all of them what became of them.
         self.done = done
-        #: Whether a queue took no more, or has lost its leader before the channel published to it first; on
-        #: this channel it may then take nothing ever again.
-        self.refused = False
-        #: Ids of those that nobody takes.
+        #: Ids of those that a queue refused, and of those that nobody takes.
+        self.refusals: list[str] = []
         self.returned: list[str] = []
+
+    @property
+    def refused(self) -> bool:
+        """Whether a queue took no more, or has lost its leader before the channel published to it first; on
+        this channel it may then take nothing ever again."""
+        return bool(self.refusals)
 
     def settled(self) -> None:
         """One of them was."""
@@ -302,7 +306,8 @@ class Channel:
             if one not in self._unconfirmed:
                 continue
             batch, message = self._unconfirmed.pop(one)
-            batch.refused = batch.refused or refused
+            if refused:
+                batch.refusals.append(message)
             if self._returned and message in self._returned:
                 self._returned.discard(message)
                 batch.returned.append(message)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from pamqp.base import Frame
 
 from dovetail.delivery import Claim
+from dovetail.errors import MessageTooLarge
 from dovetail.identifiers import new_id
 from dovetail.letters import DeadLetter
 from dovetail.options import QueueOptions
 from dovetail.transports.rabbitmq import registry
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import COMMAND_SECONDS, Client, NoSuchQueue
-from dovetail.transports.rabbitmq.delays import LONGEST_SECONDS, TOLERANCE_SECONDS, step_for
+from dovetail.transports.rabbitmq.delays import LONGEST_SECONDS, rest_of, step_for
 from dovetail.transports.rabbitmq.entry import RabbitDelivery, again
-from dovetail.transports.rabbitmq.frames import Properties
+from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import (
+    LETTER,
     dead_of,
     delay_of,
     delay_queue,
@@ -28,6 +30,10 @@ from dovetail.transports.rabbitmq.layout import (
 )
 from dovetail.transports.rabbitmq.publisher import Publisher
 from dovetail.transports.rabbitmq.registry import Entry
+
+#: What a dead letter says of itself, where that goes into a header: below AMQP's largest frame of 128 KiB.
+_HEADER_BYTES = 64_000
+_PART_BYTES = 8_000
 
 
 class ClaimedQueues:
@@ -49,10 +55,9 @@ class ClaimedQueues:
         """Have copies delivered after `pause` seconds, to any member."""
         pause = min(pause, LONGEST_SECONDS)
         step = step_for(pause)
-        left = pause - step / 1000
-        due = time.time() + pause if left > TOLERANCE_SECONDS else 0.0
+        rest = rest_of(pause, step)
         copies = [
-            (again(one, attempt=one.attempt, due=due, claimed=self._claimed), one.body)
+            (again(one, attempt=one.attempt, rest=rest, claimed=self._claimed), one.body)
             for one in deliveries
         ]
         if not step:
@@ -65,9 +70,14 @@ class ClaimedQueues:
     async def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter."""
         queue = dead_of(self.name)
-        copies = [(Properties(delivery_mode=2, message_id=new_id()), packed(letter))]
+        declares = quorum_queue(queue, self._options)
         fact = msgspec.structs.replace(self._entry, dead=True)
-        await self._keep(queue, copies, quorum_queue(queue, self._options), fact)
+        properties = Properties(delivery_mode=2, message_id=new_id())
+        try:
+            await self._keep(queue, [(properties, packed(letter))], declares, fact)
+        except MessageTooLarge:  # without what we add to it, it was not
+            properties.headers = {LETTER: _about(letter).decode()}
+            await self._keep(queue, [(properties, letter.body)], declares, fact)
 
     async def _keep(
         self,
@@ -106,8 +116,27 @@ def packed(letter: DeadLetter) -> bytes:
     return msgspec.json.encode(about) + b"\n" + letter.body
 
 
-def unpacked(id: str, body: bytes) -> DeadLetter:
-    """The dead letter that `packed` made a message of."""
-    about, _, rest = body.partition(b"\n")
+def _about(letter: DeadLetter) -> bytes:
+    """What a letter says beside its bytes, shortened to what goes into a header."""
+    letter = msgspec.structs.replace(letter, body=b"")
+    shorter: tuple[dict[str, Any], ...] = (
+        {},
+        {"traceback": letter.traceback[-_PART_BYTES:], "reason": letter.reason[:_PART_BYTES]},
+        {"traceback": "", "reason": letter.reason[:1000], "headers": None},
+    )
+    return next(
+        about
+        for changes in shorter
+        if len(about := msgspec.json.encode(msgspec.structs.replace(letter, **changes)))
+        <= _HEADER_BYTES
+        or changes is shorter[-1]
+    )
+
+
+def unpacked(content: Content) -> DeadLetter:
+    """The dead letter that a message holds. Raises msgspec.MsgspecError where it is none."""
+    about, rest = (content.headers or {}).get(LETTER), content.body
+    if not isinstance(about, str):
+        about, _, rest = content.body.partition(b"\n")
     letter = msgspec.json.decode(about, type=DeadLetter)
-    return msgspec.structs.replace(letter, id=id, body=rest)
+    return msgspec.structs.replace(letter, id=content.properties.message_id or "", body=rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from pamqp.common import FieldTable
 from dovetail.delivery import Delivery
 from dovetail.identifiers import new_id
 from dovetail.transports.rabbitmq.frames import OURS, Content, Properties
-from dovetail.transports.rabbitmq.layout import ATTEMPT, COPY, DELIVERIES, DUE, SUBJECT
+from dovetail.transports.rabbitmq.layout import ATTEMPT, COPY, DELIVERIES, SUBJECT
 
 
 class RabbitDelivery(Delivery):
@@ -46,11 +47,6 @@ class RabbitDelivery(Delivery):
     def deliveries(self) -> int:
         """How often it was delivered before."""
         return _number(self.content.headers, DELIVERIES)
-
-    @property
-    def due(self) -> float:
-        """When it is to be handled: seconds of Unix time, 0 for at once."""
-        return _number(self.content.headers, DUE) / 1000
 
 
 def identity_of(content: Content) -> str:
@@ -89,6 +85,19 @@ def theirs(content: Content) -> dict[str, str]:
     }
 
 
+def copied(content: Content, ours: FieldTable) -> Properties:
+    """The properties of a copy that is put into a queue by name, with these of our headers."""
+    properties, headers = content.properties, {**theirs(content), **ours}
+    return Properties(
+        content_type=properties.content_type,
+        content_encoding=properties.content_encoding,
+        headers=headers or None,
+        delivery_mode=2,
+        message_id=properties.message_id,
+        timestamp=properties.timestamp,
+    )
+
+
 def headers_of(content: Content) -> dict[str, str] | None:
     """The headers that are not ours or the server's, as text, with the content type."""
     headers = theirs(content)
@@ -98,16 +107,14 @@ def headers_of(content: Content) -> dict[str, str] | None:
 
 
 def again(
-    delivery: RabbitDelivery, *, attempt: int, due: float = 0.0, claimed: str = ""
+    delivery: RabbitDelivery, *, attempt: int, rest: Mapping[str, int], claimed: str = ""
 ) -> Properties:
-    """The properties of a copy that is delivered again. `due` is in seconds of Unix time."""
+    """The properties of a copy that is delivered again; `rest` says what it has to wait then."""
     properties = delivery.content.properties
-    headers: FieldTable = {**theirs(delivery.content)}
+    headers: FieldTable = {**theirs(delivery.content), **rest}
     headers[COPY] = secrets.token_hex(8)
     if attempt > 1:
         headers[ATTEMPT] = attempt
-    if due:
-        headers[DUE] = int(due * 1000)
     if delivery.subject != claimed:
         headers[SUBJECT] = delivery.subject
     return Properties(

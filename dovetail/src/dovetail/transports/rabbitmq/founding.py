@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import msgspec
 from pamqp import commands
-from pamqp.common import FieldTable
 
 from dovetail.delivery import Claim
 from dovetail.errors import CommandClaimed
@@ -17,7 +16,8 @@ from dovetail.options import QueueOptions
 from dovetail.subjects import matches
 from dovetail.transports.rabbitmq import registry, streams
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Batch, Channel, ChannelClosed
-from dovetail.transports.rabbitmq.entry import theirs
+from dovetail.transports.rabbitmq.emptying import emptying, handed_over
+from dovetail.transports.rabbitmq.entry import copied
 from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.layout import (
     COMMANDS,
@@ -26,6 +26,7 @@ from dovetail.transports.rabbitmq.layout import (
     HISTORY,
     SUBJECT,
     UNCLAIMED,
+    delay_of,
     exchange,
     key_of,
     queue_of,
@@ -49,7 +50,8 @@ async def claim(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
         if name not in entries:
             raise CommandClaimed(wanted.subject, _owner(entries, wanted.subject))
         if not entries[name].founded:
-            copied = await _found(wire, wanted, options)
+            freed = entries.freed.get(wanted.subject, ()) if wanted.kind == "command" else ()
+            copied = await _found(wire, wanted, options, freed)
             fact = msgspec.structs.replace(fact, founded=True, marked=copied)
             await registry.add(wire, fact)
 
@@ -84,11 +86,15 @@ async def _bind(channel: Channel, wanted: Claim) -> None:
     await channel.call(commands.Exchange.Bind(destination=name, source=source, routing_key=key))
 
 
-async def _found(wire: Wire, wanted: Claim, options: QueueOptions) -> bool:
-    """Make the claim's queue, with what it is to have from before; gives whether it is to have that."""
+async def _found(wire: Wire, wanted: Claim, options: QueueOptions, freed: Sequence[Entry]) -> bool:
+    """Make the claim's queue, with what it is to have from before; gives whether that was of the history."""
     channel = await Channel.open(wire, confirms=True)
     try:
         await _declare(channel, wanted, options)
+        former = [one for one in freed if one.queue != queue_of(wanted.group, wanted.subject)]
+        if former:
+            await _succeed(wire, channel, wanted, former)
+            return False
         if wanted.kind == "command" or wanted.start == "new":
             await _bind(channel, wanted)
             return False
@@ -101,6 +107,25 @@ async def _found(wire: Wire, wanted: Claim, options: QueueOptions) -> bool:
     if count:
         log.info("%s begins with %d messages on %s", wanted.group, count, wanted.subject)
     return True
+
+
+async def _succeed(wire: Wire, channel: Channel, wanted: Claim, former: Sequence[Entry]) -> None:
+    """Take the command over, with what waits for it, from groups that were removed."""
+    witness = await _Witness.of(channel, wanted)
+    await _bind(channel, wanted)  # for a moment, both get what is sent
+    for entry in former:
+        unbind = commands.Exchange.Unbind(
+            destination=entry.queue, source=COMMANDS, routing_key=entry.subject
+        )
+        await channel.call(unbind)
+        queues = [*(delay_of(entry.queue, step) for step in entry.delays), entry.queue]
+        for queue in queues:
+            async for part in emptying(wire, queue):
+                unseen = [handed_over(one) for one in await witness.unseen(part)]
+                await _store(channel, queue_of(wanted.group, wanted.subject), unseen)
+        for queue in queues:
+            await channel.call(commands.Queue.Delete(queue=queue))
+        await channel.call(commands.Exchange.Delete(exchange=entry.queue))
 
 
 class _Witness:
@@ -159,17 +184,30 @@ async def _copy(
     return count
 
 
+def belongs(content: Content, entry: Entry) -> bool:
+    """Whether what lies in a stream was for such a claim."""
+    if entry.kind == "event":
+        return is_event(content, entry.subject)
+    return content.exchange == COMMANDS and content.key == entry.subject
+
+
 def is_event(content: Content, pattern: str) -> bool:
     """Whether it is an event on such a subject, of those that lie in a stream."""
     return content.exchange == EVENTS and matches(pattern, content.key)
 
 
 async def _put(channel: Channel, queue: str, claimed: str, contents: Sequence[Content]) -> None:
-    if not contents:
+    await _store(channel, queue, [(moved(one, claimed), one.body) for one in contents])
+
+
+async def _store(
+    channel: Channel, queue: str, messages: Sequence[tuple[Properties, bytes]]
+) -> None:
+    if not messages:
         return
-    batch = Batch(len(contents), asyncio.get_running_loop().create_future())
-    for one in contents:
-        channel.publish(batch, "", queue, moved(one, claimed), one.body)
+    batch = Batch(len(messages), asyncio.get_running_loop().create_future())
+    for properties, body in messages:
+        channel.publish(batch, "", queue, properties, body)
     await batch.done
     if batch.refused:  # begin anew, on another channel
         raise ChannelClosed(INTERNAL_ERROR, f"the queue {queue!r} has no leader")
@@ -177,18 +215,7 @@ async def _put(channel: Channel, queue: str, claimed: str, contents: Sequence[Co
 
 def moved(content: Content, claimed: str) -> Properties:
     """The properties of a message that is put into a claim's queue by name."""
-    properties = content.properties
-    headers: FieldTable = {**theirs(content)}
-    if content.key != claimed:
-        headers[SUBJECT] = content.key
-    return Properties(
-        content_type=properties.content_type,
-        content_encoding=properties.content_encoding,
-        headers=headers or None,
-        delivery_mode=2,
-        message_id=properties.message_id,
-        timestamp=properties.timestamp,
-    )
+    return copied(content, {SUBJECT: content.key} if content.key != claimed else {})
 
 
 def _identity(content: Content) -> str:

@@ -48,8 +48,8 @@ class Hands:
         if self._busy:
             self._busy = False
             self.changed.set()
-        if not waiting:
-            self._window.nothing_left(self._clock())
+        if len(waiting) < most:
+            self._window.too_little(self._clock())
             self.changed.set()
         self._idle += 1
         try:

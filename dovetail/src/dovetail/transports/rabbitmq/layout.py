@@ -5,6 +5,7 @@ Exchanges
     groups (topic)       to the groups that have claimed the subject, by one exchange for each claim, which
                          has it copied to the group's queue and to `history`; what nobody has claimed
                          goes to `unclaimed`
+    released (fanout)    to `history`: what groups had claimed that were removed
     commands (direct)    to the exchange of the one claim
     live (topic)         to the queues of those who listen
     requests (direct)    to the queues of those who answer
@@ -17,7 +18,7 @@ Queues
     presence (quorum)    whose consumers are counted: one for each share in a group
     <group>:<subject>    (quorum) what one group has yet to handle, wildcards written as @ and #; with
                          +<milliseconds> what waits so long for its next attempt; with +dead its dead
-                         letters
+                         letters; with +replay (classic) a second copy of what was replayed last
     answers.<group>:<subject>   requests to a group; gone when nobody answers
 
 Headers of ours are named dovetail-…
@@ -36,15 +37,15 @@ from dovetail.options import QueueOptions
 EVENTS, GROUPS, COMMANDS = "dovetail.events", "dovetail.groups", "dovetail.commands"
 LIVE, REQUESTS, MEMBERS = "dovetail.live", "dovetail.requests", "dovetail.members"
 HISTORY, UNCLAIMED, REGISTRY = "dovetail.history", "dovetail.unclaimed", "dovetail.registry"
-PRESENCE = "dovetail.presence"
+PRESENCE, RELEASED = "dovetail.presence", "dovetail.released"
 
 #: What a message says that is delivered again, or to one group only.
-SUBJECT, ATTEMPT, DUE, COPY = (
-    "dovetail-subject",
-    "dovetail-attempt",
-    "dovetail-due",
-    "dovetail-copy",
-)
+SUBJECT, ATTEMPT, COPY = "dovetail-subject", "dovetail-attempt", "dovetail-copy"
+#: How many milliseconds it has yet to wait when it comes back, and, where a member may be long in coming,
+#: until when that is by the clock of whoever wrote it.
+LEFT, DUE = "dovetail-left", "dovetail-due"
+#: What a dead letter says of a message as large as the server takes; of others it stands before the body.
+LETTER = "dovetail-letter"
 #: What the server says: how often it was delivered before, and where in a stream it lies.
 DELIVERIES, OFFSET = "x-delivery-count", "x-stream-offset"
 
@@ -78,6 +79,11 @@ def dead_of(queue: str) -> str:
     return f"{queue}+dead"
 
 
+def replayed_of(queue: str) -> str:
+    """The queue that remembers which dead letters of a claim were replayed last."""
+    return f"{queue}+replay"
+
+
 def delay_of(queue: str, milliseconds: int) -> str:
     """The queue where messages wait so long before they come back to the claim's own."""
     return f"{queue}+{milliseconds}"
@@ -108,10 +114,16 @@ def topology(options: QueueOptions) -> list[Frame]:
 
 
 def history(options: QueueOptions, age: str | None = None) -> Frame:
-    """Declares the history, to be kept as long as the options say, or for an age in RabbitMQ's words."""
-    age = age or f"{max(1, int(options.keep.total_seconds()))}s"
-    arguments = {"x-max-age": age, "x-stream-max-segment-size-bytes": _SEGMENT_BYTES}
-    return _stream(HISTORY, options, arguments)
+    """Declares the history, to be kept as long as the options say, or for an age in RabbitMQ's words.
+
+    An empty one is for ever.
+    """
+    if age is None and options.keep is not None:
+        age = f"{max(1, int(options.keep.total_seconds()))}s"
+    arguments = {"x-max-age": age} if age else {}
+    return _stream(
+        HISTORY, options, {"x-stream-max-segment-size-bytes": _SEGMENT_BYTES, **arguments}
+    )
 
 
 def exchange(name: str, kind: str, arguments: dict[str, Any] | None = None) -> Frame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -16,13 +15,13 @@ from dovetail.envelope import Received, received
 from dovetail.errors import NobodyListening
 from dovetail.status import GroupStatus, QueueStatus
 from dovetail.transports.rabbitmq import members, registry, streams
+from dovetail.transports.rabbitmq.backwards import Backwards, Place
 from dovetail.transports.rabbitmq.channel import LARGEST_PREFETCH, Channel
 from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.entry import headers_of
-from dovetail.transports.rabbitmq.founding import is_event
+from dovetail.transports.rabbitmq.founding import belongs, is_event
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.layout import (
-    COMMANDS,
     HISTORY,
     SUBJECT,
     UNCLAIMED,
@@ -35,8 +34,8 @@ from dovetail.transports.rabbitmq.members import Held, Holding, Question
 from dovetail.transports.rabbitmq.registry import Entry
 from dovetail.transports.rabbitmq.wire import Wire
 
-#: How many messages back the history is searched for what waits; further each time, and then all of it.
-_LOOKS_BACK = (1_000, 10_000, 100_000)
+#: A status is given after so long, whatever is stored; what is not known then is estimated.
+LOOK_SECONDS = 1.5
 
 
 class Overview:
@@ -51,28 +50,36 @@ class Overview:
         return await self._client.with_wire(self._status)
 
     async def _status(self, wire: Wire) -> QueueStatus:
-        client = self._client
+        client, deadline = self._client, asyncio.get_running_loop().time() + LOOK_SECONDS
         entries = list((await registry.read(wire)).values())
         # A message moves from the queue to a member, and back by a delay: counted before and after, it is
         # counted once at least.
         before = await self._counts(entries)
-        holdings = await self._ask(Question())
+        holdings, ends = await asyncio.gather(
+            self._ask(Question()), streams.ends(wire, UNCLAIMED, HISTORY)
+        )
         after = await self._counts(entries)
         sizes = {entry: _Sizes.of(entry, before, after) for entry in entries}
-        first = await _first_waiting(wire, {entry: one.ready for entry, one in sizes.items()})
-        rows = []
-        for entry, one in sizes.items():
-            held = [holding for holding in holdings if holding.queue == entry.queue]
-            rows.append(await self._row(wire, entry, one, held, first.get(entry)))
+        ready = {entry: one.ready for entry, one in sizes.items()}
+        first, delayed = await asyncio.gather(
+            Backwards(wire, ends, deadline).first_waiting(ready),
+            _oldest_delayed(wire, sizes, deadline),
+        )
+        held = {entry: [one for one in holdings if one.queue == entry.queue] for entry in entries}
+        rows = [
+            _row(entry, one, held[entry], [first.get(entry), delayed.get(entry)])
+            for entry, one in sizes.items()
+        ]
         return QueueStatus(
             transport="rabbitmq",
             address=client.address.shown,
             server=f"rabbitmq-server {client.version}",
-            messages=await _stored(wire, entries),
+            messages=_stored(ends, entries),
             bytes=None,
             limit_bytes=None,
             dead_letters=sum(row.dead for row in rows),
             groups=rows,
+            estimated=any(row.estimates for row in rows),
         )
 
     async def _counts(self, entries: Sequence[Entry]) -> dict[str, int]:
@@ -85,7 +92,7 @@ class Overview:
         try:
             replies = await self._client.ask(*declares)
         except NoSuchQueue:  # one of them is not there yet, or not any more
-            replies = [await self._count(declare) for declare in declares]
+            replies = await asyncio.gather(*map(self._count, declares))
         return {name: reply.message_count for name, reply in zip(names, replies, strict=True)}
 
     async def _count(self, declare: Frame) -> Any:
@@ -100,30 +107,6 @@ class Overview:
             return await members.ask(self._client, self._live, question)
         except NobodyListening:  # the last of them has just gone
             return []
-
-    async def _row(
-        self,
-        wire: Wire,
-        entry: Entry,
-        sizes: _Sizes,
-        holdings: Sequence[Holding],
-        first: _Place | None,
-    ) -> GroupStatus:
-        times = [one.oldest for one in holdings if one.oldest]
-        if first:
-            times.append(first.published)
-        if sizes.delayed:
-            times += [one.published for one in await _delayed(wire, entry, 1)]
-        oldest = min(filter(None, times), default=None)
-        return GroupStatus(
-            group=entry.group,
-            subject=entry.subject,
-            kind=entry.kind,
-            waiting=sizes.ready,
-            in_hand=sizes.delayed + sum(one.count for one in holdings),
-            dead=sizes.dead,
-            oldest=datetime.fromtimestamp(oldest, UTC) if oldest else None,
-        )
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
@@ -143,8 +126,11 @@ class Overview:
         found = [held for one in holdings for held in one.held]
         if any(counts[delay_of(entry.queue, step)] for step in entry.delays):
             found += await _delayed(wire, entry, most)
-        if first := (await _first_waiting(wire, {entry: counts[entry.queue]})).get(entry):
-            found += await _oldest(wire, most, lambda one: _belongs(one, entry), first)
+        if ready := counts[entry.queue]:
+            ends = await streams.ends(wire, UNCLAIMED, HISTORY)
+            places = await Backwards(wire, ends).first_waiting({entry: ready})
+            if first := places.get(entry):
+                found += await _oldest(wire, most, lambda one: belongs(one, entry), first)
         return sorted(found, key=lambda one: one.published)
 
 
@@ -165,43 +151,43 @@ class _Sizes(NamedTuple):
         )
 
 
-class _Place(NamedTuple):
-    """Where a message lies."""
-
-    stream: str
-    offset: int
-    #: Seconds of Unix time; 0 where it is not known.
-    published: float
-
-
-async def _first_waiting(wire: Wire, ready: Mapping[Entry, int]) -> dict[Entry, _Place]:
-    """Of the newest `ready` messages of each claim the first: what its queue holds, as it is in order."""
-    found: dict[Entry, _Place] = {}
-    left = {entry: count for entry, count in ready.items() if count}
-    for back in (*_LOOKS_BACK, 0):
-        if not left or 0 < back < min(left.values()):
-            continue
-        places = {entry: deque[_Place](maxlen=count) for entry, count in left.items()}
-        for stream in (UNCLAIMED, HISTORY):
-            async for part in streams.scan(wire, stream, -back):
-                _sort(part, stream, places)
-        for entry, one in places.items():
-            if one and (len(one) == left[entry] or not back):
-                found[entry] = one[0]
-                del left[entry]
-    return found
+def _row(
+    entry: Entry, sizes: _Sizes, holdings: Sequence[Holding], places: Sequence[Place | None]
+) -> GroupStatus:
+    known = [one for one in places if one]
+    times = [*(one.oldest for one in holdings), *(one.published for one in known)]
+    oldest = min(filter(None, times), default=None)
+    return GroupStatus(
+        group=entry.group,
+        subject=entry.subject,
+        kind=entry.kind,
+        waiting=sizes.ready,
+        in_hand=sizes.delayed + sum(one.count for one in holdings),
+        dead=sizes.dead,
+        oldest=datetime.fromtimestamp(oldest, UTC) if oldest else None,
+        estimates=("oldest",) if any(one.estimated for one in known) else (),
+    )
 
 
-def _sort(part: Sequence[Content], stream: str, places: Mapping[Entry, deque[_Place]]) -> None:
-    for one in part:
-        place = _Place(stream, streams.offset_of(one), members.published(one))
-        for entry, of_entry in places.items():
-            if _belongs(one, entry):
-                of_entry.append(place)
+async def _oldest_delayed(
+    wire: Wire, sizes: Mapping[Entry, _Sizes], deadline: float
+) -> dict[Entry, Place]:
+    """The first of what waits for its next attempt, for each claim; not known where that takes too long."""
+
+    async def look(entry: Entry) -> Place:
+        try:
+            async with asyncio.timeout_at(deadline):
+                found = await _delayed(wire, entry, 1)
+        except TimeoutError:
+            return Place("", 0, 0.0, estimated=True)
+        return Place("", 0, min((one.published for one in found), default=0.0))
+
+    entries = [entry for entry, one in sizes.items() if one.delayed]
+    return dict(zip(entries, await asyncio.gather(*map(look, entries)), strict=True))
 
 
 async def _oldest(
-    wire: Wire, most: int, wanted: Callable[[Content], bool], first: _Place | None = None
+    wire: Wire, most: int, wanted: Callable[[Content], bool], first: Place | None = None
 ) -> list[Held]:
     """The first messages that are wanted, from a place on, or those that a group would begin with."""
     found: list[Held] = []
@@ -253,12 +239,12 @@ async def _peek(channel: Channel, queue: str, claimed: str, most: int) -> list[H
     return [_held(one, claimed) for one in got]
 
 
-async def _stored(wire: Wire, entries: Sequence[Entry]) -> int:
+def _stored(ends: Mapping[str, range], entries: Sequence[Entry]) -> int:
     """How many messages the streams have, but for our marks."""
     marks, stored = sum(one.marked for one in entries), 0
     for stream in (UNCLAIMED, HISTORY) if entries else (UNCLAIMED,):
-        first, count = await streams.size(wire, stream)
-        stored += count if first else max(0, count - marks)
+        there = ends[stream]
+        stored += len(there) if there.start else max(0, len(there) - marks)
     return stored
 
 
@@ -266,9 +252,3 @@ def _held(content: Content, claimed: str = "") -> Held:
     table = content.headers or {}
     subject = str(table.get(SUBJECT) or claimed or content.key)
     return Held(subject, content.body, headers_of(content), members.published(content))
-
-
-def _belongs(content: Content, entry: Entry) -> bool:
-    if entry.kind == "event":
-        return is_event(content, entry.subject)
-    return content.exchange == COMMANDS and content.key == entry.subject

@@ -52,6 +52,11 @@ class Publisher:
         self.limit = MOST_BYTES
         client.on_connected.append(self._connected)
 
+    @property
+    def client(self) -> Client:
+        """Its connection, for who publishes in step with something else that it does there."""
+        return self._client
+
     def check_size(self, size: int, id: str | None = None) -> None:
         """Raise MessageTooLarge for a body of so many bytes."""
         if size > self.limit:

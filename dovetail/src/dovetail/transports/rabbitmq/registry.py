@@ -1,7 +1,8 @@
 """What groups have claimed, for everybody to see: a stream of facts, of which none is ever taken back.
 
-What is true once stays true, so nobody has to agree with anybody before writing: a fact that stands there
-twice says no more than once, and who reads less than all of them sees an earlier state, never a wrong one.
+What is true once stays true, but for what an operator changes: that a claim was removed, or a group renamed,
+is a fact behind those that it undoes. So nobody has to agree with anybody before writing: a fact that stands
+there twice says no more than once; who reads less than all of them sees an earlier state, never a wrong one.
 Only who claims a command must be the first, and the order of the stream says who was.
 """
 
@@ -34,6 +35,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     delays: tuple[int, ...] = ()
     #: Whether it has ever had a dead letter.
     dead: bool = False
+    #: Says that this claim has ended.
+    removed: bool = False
+    #: Says what groups are called now, each with the name of its place; nothing else then.
+    names: tuple[tuple[str, str], ...] = ()
 
     @property
     def queue(self) -> str:
@@ -51,16 +56,28 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-#: Entries by the names of their queues.
-Entries = dict[str, Entry]
+class Entries(dict[str, Entry]):
+    """Entries by the names of their queues."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The places of renamed groups, by what they are called now.
+        self.names: dict[str, str] = {}
+        #: Claims to commands that were removed: what waited there is for whoever claims them next.
+        self.freed: dict[str, list[Entry]] = {}
+
+
 _decode = msgspec.json.Decoder(Entry).decode
 
 
 async def read(wire: Wire) -> Entries:
-    """What is registered now, or was a moment ago."""
-    last = await streams.newest(wire, REGISTRY, _SILENT_SECONDS)
+    """What is registered now, or was a moment ago; shared by all on this connection, so not to be changed."""
+    last = await streams.last(wire, REGISTRY, _SILENT_SECONDS)
     end = last.properties.message_id if last else await streams.append(wire, REGISTRY)
-    return await _up_to(wire, end or "")
+    known: tuple[str | None, Entries] | None = wire.remembered.get(REGISTRY)
+    if known is None or known[0] != end:
+        known = wire.remembered[REGISTRY] = end, await _up_to(wire, end or "")
+    return known[1]
 
 
 async def add(wire: Wire, fact: Entry) -> Entries:
@@ -84,11 +101,24 @@ async def _up_to(wire: Wire, end: str) -> Entries:
 
 def together(facts: Iterable[Entry]) -> Entries:
     """What the facts say. A command belongs to the group that claimed it first."""
-    entries: Entries = {}
+    entries = Entries()
     owners: dict[str, str] = {}
     for fact in facts:
+        if fact.names:
+            entries.names.update(fact.names)
+            continue
+        if fact.removed:
+            _remove(entries, owners, fact)
+            continue
         if fact.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
             continue
         known = entries.get(fact.queue)
         entries[fact.queue] = known.with_fact(fact) if known else fact
     return entries
+
+
+def _remove(entries: Entries, owners: dict[str, str], fact: Entry) -> None:
+    known = entries.pop(fact.queue, None)
+    if known is not None and known.kind == "command":
+        owners.pop(fact.subject, None)
+        entries.freed.setdefault(fact.subject, []).append(known)

@@ -29,6 +29,8 @@ _ROOM_BYTES = 4 * 1024 * 1024
 _LARGEST_CHUNK = 65_535
 #: Who only looks takes a stream for empty that has sent nothing for so long.
 LOOK_SECONDS = 1.0
+#: The same for one beside another that has sent something: at least so long, and so many times what it took.
+_SILENT_SECONDS, _LONGER = 0.2, 10
 
 
 async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
@@ -69,6 +71,17 @@ async def newest(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Conte
             return None
 
 
+async def last(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Content | None:
+    """The very last message; None where none comes in these seconds."""
+    async with _reading(wire, stream, "last") as reader:
+        try:
+            async with asyncio.timeout(within):
+                part = await reader.more()
+        except TimeoutError:
+            return None
+        return await _last_of(reader, part)
+
+
 async def scan(wire: Wire, stream: str, start: int = 0) -> AsyncGenerator[list[Content]]:
     """What is there, in order, from an offset to the present end; a negative one counts from there.
 
@@ -89,16 +102,61 @@ async def scan(wire: Wire, stream: str, start: int = 0) -> AsyncGenerator[list[C
                 return
 
 
-async def size(wire: Wire, stream: str) -> tuple[int, int]:
-    """The offset of the oldest message that is there, and how many there are."""
-    end = 0
-    async for part in scan(wire, stream, -1):
-        end = offset_of(part[-1]) + 1
-    if not end:
-        return 0, 0
-    async with _reading(wire, stream, "first") as reader:
-        first = offset_of((await reader.more())[0])
-    return first, end - first
+async def within(
+    wire: Wire, stream: str, window: range
+) -> AsyncGenerator[list[tuple[int, Content]]]:
+    """What lies at these offsets, each with its own; something must."""
+    async with _reading(wire, stream, window.start, prefetch=_MANY) as reader:
+        offset = window.start - 1
+        while offset < window.stop - 1:
+            part = await reader.more()
+            last = offset_of(part[-1])
+            # They follow each other without gaps: the offset of each need not be decoded.
+            first = last - len(part) + 1
+            offset = last
+            yield [(first + at, one) for at, one in enumerate(part) if first + at in window]
+
+
+async def ends(wire: Wire, *streams: str) -> dict[str, range]:
+    """Where each stream begins and ends now, for who only looks.
+
+    One that is empty says nothing. It is waited for a little longer than for one that is not.
+    """
+    clock = asyncio.get_running_loop().time
+    begun, tasks = clock(), {one: asyncio.ensure_future(_end(wire, one)) for one in streams}
+    try:
+        await asyncio.wait(
+            tasks.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        patience = max(_SILENT_SECONDS, _LONGER * (clock() - begun))
+        await asyncio.wait(tasks.values(), timeout=min(patience, begun + LOOK_SECONDS - clock()))
+        return {one: task.result() if task.done() else range(0) for one, task in tasks.items()}
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def _end(wire: Wire, stream: str) -> range:
+    async def first() -> int:
+        async with _reading(wire, stream, "first") as reader:
+            return offset_of((await reader.more())[0])
+
+    start, stop = await asyncio.gather(first(), _stop(wire, stream))
+    return range(start, stop)
+
+
+async def _stop(wire: Wire, stream: str) -> int:
+    """Behind its last message: those that were written together come together."""
+    async with _reading(wire, stream, "last") as reader:
+        return offset_of(await _last_of(reader, await reader.more())) + 1
+
+
+async def _last_of(reader: _Reader, part: list[Content]) -> Content:
+    """What was written together comes together, but maybe not all at once."""
+    while await reader.sent():
+        part = await reader.more()
+    return part[-1]
 
 
 def offset_of(content: Content) -> int:
@@ -109,10 +167,10 @@ def offset_of(content: Content) -> int:
 class _Reader:
     """Consumes a stream; what was handed over is acked when more is wanted."""
 
-    def __init__(self, channel: Channel, stream: str) -> None:
+    def __init__(self, channel: Channel, stream: str, prefetch: int) -> None:
         self._channel = channel
         self._stream = stream
-        self._prefetch = _FEW
+        self._prefetch = prefetch
         self._consumer = ""
         self._came: list[Content] = []
         self._held = 0
@@ -180,10 +238,12 @@ class _Reader:
 
 
 @asynccontextmanager
-async def _reading(wire: Wire, stream: str, start: str | int) -> AsyncIterator[_Reader]:
+async def _reading(
+    wire: Wire, stream: str, start: str | int, prefetch: int = _FEW
+) -> AsyncIterator[_Reader]:
     channel = await Channel.open(wire)
     try:
-        reader = _Reader(channel, stream)
+        reader = _Reader(channel, stream, prefetch)
         await reader.begin(start)
         yield reader
     finally:

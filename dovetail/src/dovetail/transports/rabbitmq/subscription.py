@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
@@ -16,7 +15,7 @@ from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claimed import ClaimedQueues
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.consumers import Consumers
-from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS
+from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS, left_of
 from dovetail.transports.rabbitmq.entry import RabbitDelivery, delivery_of
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.hands import Hands
@@ -68,11 +67,20 @@ class RabbitSubscription:
         channel = await Channel.open(wire)
         await self._on_channel(channel)
         channel.on_end = lambda: wire.abort(f"{channel.error}")
-        channel.on_cancel = lambda consumer: wire.abort(f"the queue {self._queues.name!r} is gone")
+        channel.on_cancel = lambda _: self._cancelled(wire)
         self._acks.attach(channel)
         self._channel = channel
         self._consumers = Consumers(channel, self._queues.name, self._came)
         self.hands.changed.set()
+
+    def _cancelled(self, wire: Wire) -> None:
+        """The server does so where the queue was deleted, or has lost its leader."""
+        log.error(
+            "the server lets us read the queue %s no more: where somebody has deleted it, what waited there "
+            "is lost. It is made again, and what comes from now on is handled",
+            self._queues.name,
+        )
+        wire.abort(f"the queue {self._queues.name!r} is gone")
 
     def _came(self, content: Content) -> None:
         delivery = delivery_of(content, self._claim.subject)
@@ -83,17 +91,18 @@ class RabbitSubscription:
             return
         if not self._acks.came(delivery):
             return
-        early = content.headers is not None and delivery.due - time.time() > TOLERANCE_SECONDS
+        left = left_of(content.headers) if content.headers is not None else 0.0
+        early = left > TOLERANCE_SECONDS
         self.hands.put(delivery, for_handler=not early)
         if early:
-            task = asyncio.get_running_loop().create_task(self._delay(delivery))
+            task = asyncio.get_running_loop().create_task(self._delay(delivery, left))
             self._delaying.add(task)
             task.add_done_callback(self._delaying.discard)
 
-    async def _delay(self, delivery: RabbitDelivery) -> None:
+    async def _delay(self, delivery: RabbitDelivery, left: float) -> None:
         """It has more to wait than there is a queue for."""
         try:
-            await self._move([delivery], delivery.due - time.time())
+            await self._move([delivery], left)
         except DovetailError as error:
             log.warning("what is not due yet is given back: %s", error)
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
 from dovetail.errors import Unsupported
 from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.members import Members
 from dovetail.options import QueueOptions
 from dovetail.status import QueueStatus
-from dovetail.transport import Answerer, Subscription
+from dovetail.transport import Answerer, Done, Mend, Subscription
 from dovetail.transports.rabbitmq import founding, members
 from dovetail.transports.rabbitmq.address import Address
 from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claimed import ClaimedQueues
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import Content
+from dovetail.transports.rabbitmq.groups import Groups
 from dovetail.transports.rabbitmq.layout import history, topology
 from dovetail.transports.rabbitmq.letterbox import Letterbox
 from dovetail.transports.rabbitmq.live import Live
@@ -36,7 +38,7 @@ CLAIM_SECONDS = 600.0
 #: The server takes a connection for dead after two heartbeats without a sign of life.
 HEARTBEATS = range(1, 60)
 #: What the server says of a history that is kept for another time than we would have it.
-_OTHER_AGE = re.compile(r"'x-max-age'.* current is (?:the value )?'(\w+)'")
+_OTHER_AGE = re.compile(r"'x-max-age'.* current is (?:none|(?:the value )?'(\w+)')")
 
 
 class RabbitTransport:
@@ -56,6 +58,7 @@ class RabbitTransport:
         self._live = Live(self._client, options.source, self._publisher)
         self._letterbox = Letterbox(self._client, self._publisher)
         self._overview = Overview(self._client, self._live)
+        self._groups = Groups(self._client, self._live)
         self._answering: set[asyncio.Task[None]] = set()
         self._client.on_connected += [self._prepare, self._live.attach]
 
@@ -86,9 +89,10 @@ class RabbitTransport:
         except ChannelClosed as error:
             if (other := _OTHER_AGE.search(error.text)) is None:
                 raise
-            log.info("the history is kept for %s, as whoever made it wanted", other[1])
+            age = other[1] or ""
+            log.info("the history is kept for %s, as whoever made it wanted", age or "ever")
             channel = await Channel.open(wire)
-            await channel.call(history(self._options, other[1]))  # the rest is as it should be
+            await channel.call(history(self._options, age))  # the rest is as it should be
         finally:
             await channel.close()
 
@@ -152,6 +156,10 @@ class RabbitTransport:
         """As Transport.dead_letters."""
         return await self._letterbox.find(wanted)
 
+    async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
+        """As Transport.count_letters."""
+        return await self._letterbox.count(wanted)
+
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
         await self._letterbox.replay(letter, body)
@@ -160,6 +168,14 @@ class RabbitTransport:
         """As Transport.drop."""
         await self._letterbox.drop(letter)
 
+    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """As Transport.replay_letters."""
+        await self._letterbox.replay_all(wanted, mend, done)
+
+    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+        """As Transport.drop_letters."""
+        await self._letterbox.drop_all(wanted, done)
+
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
         return await self._overview.waiting(subject, group, most)
@@ -167,6 +183,22 @@ class RabbitTransport:
     async def status(self) -> QueueStatus:
         """As Transport.status."""
         return await self._overview.status()
+
+    async def members(self) -> Sequence[Members]:
+        """As Transport.members."""
+        return await self._groups.members()
+
+    async def group_names(self) -> Mapping[str, str]:
+        """As Transport.group_names."""
+        return await self._groups.names()
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """As Transport.rename_group."""
+        await self._groups.rename(old, new)
+
+    async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
+        """As Transport.remove_group."""
+        await self._groups.remove(group, subjects)
 
     async def ping(self, timeout: float) -> None:
         """As Transport.ping."""

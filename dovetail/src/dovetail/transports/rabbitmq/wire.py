@@ -12,6 +12,7 @@ from pamqp.base import Frame
 from pamqp.exceptions import PAMQPException
 
 from dovetail.errors import QueueError
+from dovetail.plain import plain_error
 from dovetail.server_address import Secret
 from dovetail.transports.rabbitmq import frames
 
@@ -72,6 +73,8 @@ class Wire(asyncio.Protocol):
         self.alarm = ""
         #: Those on this connection who want the same lock of the server, which sees but one of them.
         self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        #: What was read on this connection and need not be read again, by what it is of.
+        self.remembered: dict[str, Any] = {}
         #: Called whenever `alarm` changes, and at the end of the connection, which ends it too.
         self.on_alarm: list[Callable[[], None]] = []
 
@@ -86,7 +89,7 @@ class Wire(asyncio.Protocol):
         """Tell everyone who waits."""
         self.closed = True
         self.lost_by = exc
-        self._why = self._why or str(exc or "closed by the server")
+        self._why = self._why or (plain_error(exc) if exc else "closed by the server")
         if self._beating is not None:
             self._beating.cancel()
         self._writable.set()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from dovetail.delivery import Claim
 from dovetail.errors import DovetailError
 from dovetail.transports.redis.client import Client
+from dovetail.transports.redis.entry import RedisDelivery
+from dovetail.transports.redis.layout import queue_of
 
 log = logging.getLogger("dovetail.redis")
 
@@ -18,23 +21,25 @@ RETRY_SECONDS = 0.1
 class Acks:
     """Sends what was acked at the end of the turn of the event loop."""
 
-    def __init__(self, client: Client, group: str, queue: str) -> None:
+    def __init__(self, client: Client, claim: Claim) -> None:
         self._client = client
-        self._group = group
-        self._queue = queue
-        self._ids: dict[str, list[bytes]] = {}
-        self._sending: list[bytes] = []
+        self._group = claim.group
+        self._claimed = claim.subject
+        self._queue = queue_of(claim.group, claim.subject)
+        self._acked: dict[str, list[RedisDelivery]] = {}
+        self._sending: list[RedisDelivery] = []
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, stream: str, id: bytes) -> None:
-        """Ack this entry soon."""
-        self._ids.setdefault(stream, []).append(id)
+    def add(self, delivery: RedisDelivery) -> None:
+        """Ack it soon."""
+        self._acked.setdefault(delivery.stream, []).append(delivery)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send())
 
     def unsent(self) -> list[bytes]:
         """Ids that the server may not have heard of."""
-        return [*self._sending, *(one for ids in self._ids.values() for one in ids)]
+        acked = (one for several in self._acked.values() for one in several)
+        return [one.id for one in (*self._sending, *acked)]
 
     async def arrived(self, timeout: float) -> None:
         """Return when the server has all of them, or the time is over."""
@@ -49,20 +54,24 @@ class Acks:
             log.warning("%d handled messages come again: acking failed", len(self.unsent()))
 
     async def _send(self) -> None:
-        while self._ids:
-            stream, ids = self._ids.popitem()
-            for first in range(0, len(ids), MOST_AT_ONCE):
-                self._sending = ids[first:]
-                await self._ack(stream, ids[first : first + MOST_AT_ONCE])
+        while self._acked:
+            stream, acked = self._acked.popitem()
+            for first in range(0, len(acked), MOST_AT_ONCE):
+                self._sending = acked[first:]
+                await self._ack(stream, acked[first : first + MOST_AT_ONCE])
             self._sending = []
 
-    async def _ack(self, stream: str, ids: list[bytes]) -> None:
+    async def _ack(self, stream: str, acked: list[RedisDelivery]) -> None:
+        ids = [one.id for one in acked]
         while self._client.started:
             try:
                 if stream == self._queue:
-                    await self._client.script("done", stream, self._group, *ids)
+                    count = await self._client.script("done", stream, self._group, *ids)
                 else:
-                    await self._client.run("XACK", stream, self._group, *ids)
+                    count = await self._client.run("XACK", stream, self._group, *ids)
+                if count < len(ids):  # leases had ended: say so to whoever has the messages now
+                    keys = [one.key for one in acked]
+                    await self._client.script("late", self._group, self._claimed, *keys)
             except DovetailError as error:
                 log.warning("acking %d messages failed, trying again: %s", len(ids), error)
                 await asyncio.sleep(RETRY_SECONDS)

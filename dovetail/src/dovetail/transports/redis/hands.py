@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dovetail.prefetch import MOST_BYTES, SLOW_SECONDS, Window
 from dovetail.transports.redis.entry import Fields, RedisDelivery, delivery_of
@@ -31,6 +31,8 @@ class Hands:
         self._idle = 0
         #: The handlers are busy for so long that we read nothing more until they ask.
         self._busy = False
+        #: Whether something came that was delivered before, to us or to others.
+        self.doubtful = False
         self._clock = asyncio.get_running_loop().time
 
     def put(self, stream: str, entries: Sequence[tuple[bytes, Fields]]) -> None:
@@ -43,6 +45,8 @@ class Hands:
             held[entry] = delivery
             self._bytes += len(delivery.body)
             came.append(delivery)
+            if delivery.key_or_none:
+                self.doubtful = True
         if came:
             self._waiting.extend(came)
             self._window.came += len(came)
@@ -53,8 +57,8 @@ class Hands:
         """Wait for messages; gives 1 to `most` of them, or nothing after `stop`."""
         waiting = self._waiting
         self._busy = False
-        if not waiting:
-            self._window.nothing_left(self._clock())
+        if len(waiting) < most:
+            self._window.too_little(self._clock())
             self.freed.set()
         self._idle += 1
         try:
@@ -89,6 +93,14 @@ class Hands:
     def holds(self, delivery: RedisDelivery) -> bool:
         """Whether it is not settled yet."""
         return delivery.id in self.held[delivery.stream]
+
+    def forget(self, stream: str, ids: Iterable[bytes]) -> None:
+        """They went to another member. What a handler has of them stays: it may yet be acked."""
+        held = self.held[stream]
+        gone = {id(one) for entry in ids if (one := held.get(entry))}
+        for delivery in [one for one in self._waiting if id(one) in gone]:
+            self._waiting.remove(delivery)
+            self.let_go(delivery)
 
     def clear(self) -> None:
         """Let go of everything."""

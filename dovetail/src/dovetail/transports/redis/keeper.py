@@ -38,6 +38,7 @@ class Keeper:
         self._give_back = give_back
         self._clock = asyncio.get_running_loop().time
         self._due = self._renewal = 0.0
+        self._renewed = self._clock()
         self._sooner = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -47,6 +48,11 @@ class Keeper:
         if due < self._due:
             self._due = due
             self._sooner.set()
+
+    @property
+    def late(self) -> bool:
+        """Whether leases may have ended, because the event loop was blocked: others may have what we hold."""
+        return self._clock() - self._renewed > self._claim.lease * 2 / 3
 
     async def recover(self) -> None:
         """Give back what the server delivered to us on a connection that was lost."""
@@ -84,16 +90,19 @@ class Keeper:
     async def _move_due(self) -> None:
         self._due = self._clock() + LOOK_SECONDS
         group, claimed = self._claim.group, self._claim.subject
-        milliseconds = await self._client.script("due", group, claimed, MOST_AT_ONCE)
+        what = group, claimed, MOST_AT_ONCE, self._settling.consumer
+        milliseconds = await self._client.script("due", *what)
         if milliseconds >= 0:
             self.is_due_in(milliseconds / 1000)
 
     async def _renew(self) -> None:
+        now = self._clock()
         for stream, held in self._hands.held.items():
             if held:
-                await self._client.script(
-                    "renew", stream, self._claim.group, self._settling.consumer, *held
-                )
+                member = self._claim.group, self._settling.consumer
+                gone = await self._client.script("renew", stream, *member, *held)
+                self._hands.forget(stream, gone)
+        self._renewed = now
 
     async def _reclaim(self, silent: int, whose: str) -> None:
         """What nobody said a word about for so many milliseconds goes to whoever is free."""

@@ -16,7 +16,7 @@ from dovetail.mailbox import Mailbox
 from dovetail.subjects import is_pattern, matches
 from dovetail.transport import Answerer
 from dovetail.transports.redis.client import Client
-from dovetail.transports.redis.layout import TAG, channel_of, glob_of
+from dovetail.transports.redis.layout import TAG, channel_of, glob_of, is_of_other_database
 from dovetail.transports.redis.publisher import MOST_BYTES, check_size
 from dovetail.transports.redis.pubsub import PubSub
 
@@ -34,8 +34,9 @@ class Live:
     A question is `<channel> <number>\\n<body>`, and its answer goes to that channel as `<number>\\n<body>`.
     """
 
-    def __init__(self, client: Client, pubsub: PubSub, source: str) -> None:
+    def __init__(self, client: Client, pubsub: PubSub, source: str, channels: str) -> None:
         self._client = client
+        self._channels = channels
         self._pubsub = pubsub
         self._source = source
         self._own_channel = channel_of(secrets.token_hex(8))
@@ -51,15 +52,21 @@ class Live:
 
         def arrived(channel: bytes, payload: bytes) -> None:
             subject = channel.decode(errors="replace")  # other clients may use any bytes
-            if not wild or (matches(pattern, subject) and not subject.startswith(TAG)):
+            subject = subject.removeprefix(self._channels)
+            if not wild or (matches(pattern, subject) and not self._is_foreign(subject)):
                 mailbox.put(received(subject, payload))
 
-        kind, channel = ("pmessage", glob_of(pattern)) if wild else ("message", pattern)
+        kind, name = ("pmessage", glob_of(pattern)) if wild else ("message", pattern)
+        channel = self._channels + name
         await self._pubsub.subscribe(kind, channel, arrived)
         try:
             yield aiter(mailbox)
         finally:
             self._pubsub.forget(kind, channel, arrived)
+
+    def _is_foreign(self, subject: str) -> bool:
+        """Whether a pattern let through what is no event of this database."""
+        return subject.startswith(TAG) or (not self._channels and is_of_other_database(subject))
 
     @asynccontextmanager
     async def request(

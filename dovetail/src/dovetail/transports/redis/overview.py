@@ -25,6 +25,7 @@ class Overview:
         messages, size, dead, rows = await self._client.script("status")
         memory = await server_info(self._client, "memory")
         limits = [self._limit or 0, int(memory.get("maxmemory", 0))]
+        groups = [_row(*row) for row in rows]
         return QueueStatus(
             transport="redis",
             address=self._client.address.shown,
@@ -33,7 +34,8 @@ class Overview:
             bytes=size,
             limit_bytes=min((limit for limit in limits if limit), default=None),
             dead_letters=dead,
-            groups=[_row(*row) for row in rows],
+            groups=groups,
+            estimated=any(one.estimates for one in groups),
         )
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
@@ -50,10 +52,9 @@ async def server_info(client: Client, *sections: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _row(
-    name: bytes, kind: bytes, waiting: int, in_hand: int, dead: int, oldest: int
-) -> GroupStatus:
+def _row(name: bytes, kind: bytes, *numbers: int) -> GroupStatus:
     group, _, subject = name.decode().partition(":")
+    waiting, in_hand, dead, oldest, about = numbers
     return GroupStatus(
         group=group,
         subject=subject,
@@ -62,6 +63,7 @@ def _row(
         in_hand=in_hand,
         dead=dead,
         oldest=datetime.fromtimestamp(oldest / 1000, UTC) if oldest else None,
+        estimates=("waiting",) if about else (),
     )
 
 

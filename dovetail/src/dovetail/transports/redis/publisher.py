@@ -38,8 +38,9 @@ def check_size(size: int, id: str | None = None) -> None:
 class Publisher:
     """Publishes and waits for the server's word that each message is on its store."""
 
-    def __init__(self, client: Client, limit_bytes: int | None) -> None:
+    def __init__(self, client: Client, limit_bytes: int | None, channels: str = "") -> None:
         self._client = client
+        self._channels = channels
         self._limit = limit_bytes or 0
         self._room = Room()
         self._wanted: list[_Wanted] = []
@@ -84,7 +85,7 @@ class Publisher:
             self._wanted, self._bytes = [], 0
 
     async def _send(self, wanted: list[_Wanted]) -> None:
-        arguments: list[Argument] = [self._limit]
+        arguments: list[Argument] = [self._limit, self._channels]
         for _, words, _, _ in wanted:
             arguments += words
         deadline = min(deadline for *_, deadline in wanted)

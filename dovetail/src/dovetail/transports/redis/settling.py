@@ -15,7 +15,6 @@ from dovetail.transports.redis.acks import Acks
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.entry import RedisDelivery
 from dovetail.transports.redis.hands import Hands
-from dovetail.transports.redis.layout import queue_of
 
 log = logging.getLogger("dovetail.redis")
 
@@ -31,13 +30,33 @@ class Settling:
         self._claim = claim
         self.consumer = consumer
         self._hands = hands
-        self.acks = Acks(client, claim.group, queue_of(claim.group, claim.subject))
+        self.acks = Acks(client, claim)
 
     def ack(self, deliveries: Sequence[RedisDelivery]) -> None:
         """As Subscription.ack."""
         for delivery in deliveries:
             if self._hands.let_go(delivery):
-                self.acks.add(delivery.stream, delivery.id)
+                self.acks.add(delivery)
+
+    async def still_to_be_handled(
+        self, deliveries: list[RedisDelivery], *, all_are_doubtful: bool
+    ) -> list[RedisDelivery]:
+        """Without those that others have by now, or have acked late; what came again is always doubtful."""
+        doubtful = [one for one in deliveries if all_are_doubtful or one.key_or_none]
+        if not doubtful:
+            return deliveries
+        about = [word for one in doubtful for word in (one.stream, one.id, one.key)]
+        place = self._claim.group, self._claim.subject, self.consumer
+        try:
+            results = await self._client.script("handled", *place, *about)
+        except DovetailError as error:
+            log.warning("it cannot be seen whether messages were handled meanwhile: %s", error)
+            return deliveries
+        handled = {id(one) for one, said in zip(doubtful, results, strict=True) if said == b"1"}
+        for one in doubtful:
+            if id(one) in handled:
+                self._hands.let_go(one)
+        return [one for one in deliveries if id(one) not in handled]
 
     async def release(self, deliveries: Sequence[RedisDelivery]) -> None:
         """As Subscription.release."""

@@ -38,6 +38,7 @@ class RedisSubscription:
         self._client = client
         self._connection = connection
         self._member = claim.group, secrets.token_hex(8)
+        self._claimed = claim.subject
         self._hands = Hands(claim.subject, streams, claim.prefetch)
         self._settling = Settling(client, claim, self._member[1], self._hands)
         self._keeper = Keeper(client, claim, self._hands, self._settling, self.release)
@@ -47,7 +48,12 @@ class RedisSubscription:
         """As Subscription.fetch."""
         if excess := self._hands.excess():
             await self._settling.release(excess)
-        return await self._hands.take(most)
+        while taken := await self._hands.take(most):
+            if (late := self._keeper.late) or self._hands.doubtful:
+                taken = await self._settling.still_to_be_handled(taken, all_are_doubtful=late)
+            if taken:
+                break
+        return taken
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
@@ -92,6 +98,6 @@ class RedisSubscription:
         self._hands.clear()
         for stream in self._hands.held if self._client.connected else ():
             try:
-                await self._client.script("leave", stream, *self._member)
+                await self._client.script("leave", stream, *self._member, self._claimed)
             except DovetailError as error:
                 log.debug("the member is forgotten later: %s", error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
@@ -12,13 +12,20 @@ from dovetail.delivery import Claim, Outgoing
 from dovetail.envelope import Received
 from dovetail.errors import CommandClaimed, DovetailError, Unsupported
 from dovetail.letters import DeadLetter, LetterFilter
+from dovetail.members import Members
 from dovetail.options import QueueOptions
 from dovetail.status import QueueStatus
 from dovetail.subjects import is_pattern
-from dovetail.transport import Answerer, Subscription
+from dovetail.transport import Answerer, Done, Mend, Subscription
 from dovetail.transports.redis.address import Address
 from dovetail.transports.redis.client import Client
-from dovetail.transports.redis.layout import events_of, lua_pattern_of, queue_of
+from dovetail.transports.redis.groups import Groups
+from dovetail.transports.redis.layout import (
+    channel_prefix_of,
+    events_of,
+    lua_pattern_of,
+    queue_of,
+)
 from dovetail.transports.redis.letterbox import Letterbox
 from dovetail.transports.redis.live import Live
 from dovetail.transports.redis.overview import Overview
@@ -47,10 +54,12 @@ class RedisTransport:
         self._options = options
         self._client = Client(address, options)
         self._pubsub = PubSub(address, options)
-        self._live = Live(self._client, self._pubsub, options.source)
-        self._publisher = Publisher(self._client, options.limit_bytes)
+        self._channels = channel_prefix_of(address.database)
+        self._live = Live(self._client, self._pubsub, options.source, self._channels)
+        self._publisher = Publisher(self._client, options.limit_bytes, self._channels)
         self._letterbox = Letterbox(self._client)
         self._overview = Overview(self._client, options.limit_bytes)
+        self._groups = Groups(self._client)
         self._trimmer: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +92,9 @@ class RedisTransport:
         """As Transport.broadcast."""
         check_size(len(body))
         deadline = asyncio.get_running_loop().time() + self._options.timeout
-        await self._client.run("PUBLISH", subject, body, deadline=deadline, repeat=False)
+        await self._client.run(
+            "PUBLISH", self._channels + subject, body, deadline=deadline, repeat=False
+        )
 
     def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
@@ -99,6 +110,14 @@ class RedisTransport:
             streams.append(events_of(claim.subject))
 
         async def restore() -> None:
+            log.error(
+                "the queue at %s has lost what it held for the group %s on %s, noticed just now: it was "
+                "emptied, or has started without what it had stored, unless someone removed the group. What "
+                "waited there is lost; what comes from now on is handled",
+                self._address.shown,
+                claim.group,
+                claim.subject,
+            )
             await self._found(claim, "first")  # all that is there came after the group was gone
 
         connection = Client(self._address, self._options, quiet=True)
@@ -129,6 +148,10 @@ class RedisTransport:
         """As Transport.dead_letters."""
         return await self._letterbox.find(wanted)
 
+    async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
+        """As Transport.count_letters."""
+        return await self._letterbox.count(wanted)
+
     async def replay(self, letter: DeadLetter, body: bytes) -> None:
         """As Transport.replay."""
         await self._letterbox.replay(letter, body)
@@ -137,6 +160,14 @@ class RedisTransport:
         """As Transport.drop."""
         await self._letterbox.drop(letter)
 
+    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """As Transport.replay_letters."""
+        await self._letterbox.replay_all(wanted, mend, done)
+
+    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+        """As Transport.drop_letters."""
+        await self._letterbox.drop_all(wanted, done)
+
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
         """As Transport.waiting."""
         return await self._overview.waiting(subject, group, most)
@@ -144,6 +175,22 @@ class RedisTransport:
     async def status(self) -> QueueStatus:
         """As Transport.status."""
         return await self._overview.status()
+
+    async def members(self) -> Sequence[Members]:
+        """As Transport.members."""
+        return await self._groups.members()
+
+    async def group_names(self) -> Mapping[str, str]:
+        """As Transport.group_names."""
+        return await self._groups.names()
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """As Transport.rename_group."""
+        await self._groups.rename(old, new)
+
+    async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
+        """As Transport.remove_group."""
+        await self._groups.remove(group, subjects)
 
     async def ping(self, timeout: float) -> None:
         """As Transport.ping."""

@@ -12,15 +12,23 @@ CROWDED = 0.8
 #: A member that said nothing for so long is gone.
 GONE_MILLISECONDS = 3_600_000
 _SUBJECTS_AT_ONCE = 50
+#: Longer than there are clocks: then nothing is trimmed, and what is stored is added up nevertheless.
+_FOR_EVER_MILLISECONDS = 10**15
 
 
 async def trim(client: Client, options: QueueOptions) -> None:
     """Drop what nobody is to handle any more, and forget members that are gone."""
-    keep = 0 if await _is_crowded(client, options) else int(options.keep.total_seconds() * 1000)
+    keep = await _milliseconds_to_keep(client, options)
     subjects = list(await client.run("SMEMBERS", f"{TAG}:subjects"))
     for first in range(0, len(subjects), _SUBJECTS_AT_ONCE):
         await client.script("trim", keep, *subjects[first : first + _SUBJECTS_AT_ONCE])
     await client.script("tidy", GONE_MILLISECONDS)
+
+
+async def _milliseconds_to_keep(client: Client, options: QueueOptions) -> int:
+    if options.keep is None:
+        return _FOR_EVER_MILLISECONDS
+    return 0 if await _is_crowded(client, options) else int(options.keep.total_seconds() * 1000)
 
 
 async def _is_crowded(client: Client, options: QueueOptions) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 import hiredis
 
+from dovetail.plain import plain_error
+
 #: Takes what the server sends unasked: its kind, and the rest.
 OnPush = Callable[[list[Any]], None]
 Argument = str | bytes | int
@@ -54,7 +56,7 @@ class Wire(asyncio.Protocol):
         """Fail what waits for a reply."""
         self.closed = True
         self.lost_by = exc
-        self._why = self._why or str(exc or "closed by the server")
+        self._why = self._why or (plain_error(exc) if exc else "closed by the server")
         self._writable.set()
         self._ended.set()
         while self._replies:

@@ -26,7 +26,10 @@ end
 
 if kind == 'command' then
   local owner = call('HGET', P .. ':commands', claimed)
-  if owner and owner ~= group then return owner end
+  if owner and owner ~= '' and owner ~= group then return owner end
+  if owner == '' and call('EXISTS', queue_of('', claimed)) == 1 then
+    call('RENAME', queue_of('', claimed), queue) -- what was kept when its group was removed
+  end
   call('HSET', P .. ':commands', claimed, group)
 end
 join(queue, '0')

@@ -1,7 +1,8 @@
--- ARGV: group, claimed, how many at most. Moves what is due to the group's queue; gives the milliseconds until
--- the next is, or -1.
-local group, claimed, most = unpack(ARGV)
+-- ARGV: group, claimed, how many at most, and who asks, which is how it is known that this member runs. Moves
+-- what is due to the group's queue; gives the milliseconds until the next is, or -1.
+local group, claimed, most, member = unpack(ARGV)
 local delayed, time = delayed_of(group, claimed), now()
+call('HSET', P .. ':members:' .. group .. ':' .. claimed, member, time)
 for _, member in ipairs(call('ZRANGE', delayed, '-inf', time, 'BYSCORE', 'LIMIT', 0, most)) do
   call('XADD', queue_of(group, claimed), '*', unpack(cmsgpack.unpack(member)))
   call('ZREM', delayed, member)

@@ -6,6 +6,11 @@ local function events_of(subject) return P .. ':events:' .. subject end
 local function queue_of(group, claimed) return P .. ':queue:' .. group .. ':' .. claimed end
 local function delayed_of(group, claimed) return P .. ':delayed:' .. group .. ':' .. claimed end
 
+local function late_of(group, claimed) return P .. ':late:' .. group .. ':' .. claimed end
+
+-- For how long it is remembered what was acked too late.
+local LATE_MILLISECONDS = 86400000
+
 local function now()
   local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)

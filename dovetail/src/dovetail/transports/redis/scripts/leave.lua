@@ -1,4 +1,6 @@
--- ARGV: stream, group, consumer. Forgets a member that has nothing in its hands.
-local stream, group, consumer = unpack(ARGV)
+-- ARGV: stream, group, consumer, claimed. Forgets a member that has nothing in its hands.
+local stream, group, consumer, claimed = unpack(ARGV)
 local pending = redis.pcall('XPENDING', stream, group, '-', '+', 1, consumer)
 if not pending.err and #pending == 0 then call('XGROUP', 'DELCONSUMER', stream, group, consumer) end
+call('HDEL', P .. ':members:' .. group .. ':' .. claimed, consumer)
+call('HSET', P .. ':left', group .. ':' .. claimed, now())

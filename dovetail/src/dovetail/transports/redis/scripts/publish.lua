@@ -1,12 +1,12 @@
--- ARGV: the bytes that events may take (0: any number), and then kind, subject, id and body of each message.
--- Gives for each what became of it.
+-- ARGV: the bytes that events may take (0: any number), what stands before a subject in the name of its channel,
+-- and then kind, subject, id and body of each message. Gives for each what became of it.
 
 -- Ids are remembered for two to three minutes: in a set for each minute, of which three are kept. It takes half
 -- the memory of a key for each id, and less time.
 local minute = math.floor(now() / 60000)
 local function ids_of(age) return P .. ':ids:' .. minute - age end
 
-local limit = tonumber(ARGV[1])
+local limit, channels = tonumber(ARGV[1]), ARGV[2]
 local patterns = call('HGETALL', P .. ':patterns')
 local stored = limit > 0 and tonumber(call('GET', P .. ':bytes') or 0) or 0
 local added, known = 0, {}
@@ -66,14 +66,14 @@ local function add_command(subject, body)
 end
 
 local results = {}
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local kind, subject, id, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local result = 'ok'
   if not is_known(id) then
     result = (kind == 'event' and add_event or add_command)(subject, body)
     if result == 'ok' then
       call('SADD', ids_of(0), id)
-      call('PUBLISH', subject, body)
+      call('PUBLISH', channels .. subject, body)
     end
   end
   results[#results + 1] = result

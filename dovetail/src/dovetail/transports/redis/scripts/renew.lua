@@ -1,8 +1,8 @@
 -- ARGV: stream, group, consumer, ids that it holds, more of them than Lua can unpack. Those that went to another
--- member are left there.
+-- member are left there, and given.
 local stream, group, consumer = unpack(ARGV, 1, 3)
 local pending = redis.pcall('XPENDING', stream, group, '-', '+', 2 * #ARGV + 1000, consumer)
-if pending.err then return end
+if pending.err then return {} end
 local mine = {}
 for _, one in ipairs(pending) do mine[one[1]] = true end
 
@@ -12,12 +12,13 @@ local function claim(ids)
   call('XCLAIM', stream, group, consumer, 0, unpack(ids))
 end
 
-local renewed = {}
+local renewed, gone = {}, {}
 for i = 4, #ARGV do
-  if mine[ARGV[i]] then renewed[#renewed + 1] = ARGV[i] end
+  if mine[ARGV[i]] then renewed[#renewed + 1] = ARGV[i] else gone[#gone + 1] = ARGV[i] end
   if #renewed == 1000 then
     claim(renewed)
     renewed = {}
   end
 end
 claim(renewed)
+return gone

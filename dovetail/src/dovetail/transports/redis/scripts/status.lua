@@ -1,5 +1,5 @@
 -- Gives messages, bytes, dead letters, and for each claim its name, kind, how many wait, are in hand and dead,
--- and when the oldest of them was published, or 0.
+-- when the oldest of them was published, or 0, and 1 where how many wait is an estimate, or 0.
 
 local function group_info(stream, group)
   if call('EXISTS', stream) == 0 then return nil end
@@ -11,7 +11,7 @@ end
 local function row(name, kind)
   local group, claimed = string.match(name, '^([^:]+):(.+)$')
   local queue, events, delayed = queue_of(group, claimed), events_of(claimed), delayed_of(group, claimed)
-  local waiting, in_hand, oldest = 0, call('ZCARD', delayed), nil
+  local waiting, in_hand, oldest, about = 0, call('ZCARD', delayed), nil, 0
 
   local function older(id) if id and (not oldest or id_before(id, oldest)) then oldest = id end end
 
@@ -28,14 +28,16 @@ local function row(name, kind)
     older(call('XPENDING', events, group)[2])
     local next = call('XRANGE', events, '(' .. field_of(info, 'last-delivered-id'), '+', 'COUNT', 1)[1]
     if next then
-      waiting = waiting + (field_of(info, 'lag') or call('XLEN', events))
+      local lag = field_of(info, 'lag')
+      waiting = waiting + (lag or call('XLEN', events)) -- the server does not always know
+      if not lag then about = 1 end
       older(next[1])
     end
   end
   local due = call('ZRANGE', delayed, 0, 0)[1]
   if due then older(field_of(cmsgpack.unpack(due), 'dovetail-key')) end
   local dead = tonumber(call('HGET', P .. ':dead:counts', name) or 0)
-  return {name, kind, waiting, in_hand, dead, oldest and id_parts(oldest) or 0}
+  return {name, kind, waiting, in_hand, dead, oldest and (id_parts(oldest)) or 0, about}
 end
 
 local messages, bytes, rows = 0, usage(), {}

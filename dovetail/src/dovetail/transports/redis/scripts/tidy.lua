@@ -26,6 +26,10 @@ end
 
 for _, name in ipairs(call('HKEYS', P .. ':claims')) do
   local group, claimed = string.match(name, '^([^:]+):(.+)$')
+  local members = call('HGETALL', P .. ':members:' .. name)
+  for i = 1, #members, 2 do
+    if now() - members[i + 1] > tonumber(ARGV[1]) then call('HDEL', P .. ':members:' .. name, members[i]) end
+  end
   tidy(queue_of(group, claimed), group)
   tidy(events_of(claimed), group)
   recount(events_of(claimed), group)

@@ -1,6 +1,9 @@
 -- ARGV: for how many milliseconds events stay after every group has handled them, and subjects.
 -- A subject that no group ever claimed is left alone.
 local patterns = call('HVALS', P .. ':patterns')
+for _, matching in ipairs(call('SMEMBERS', P .. ':released')) do
+  patterns[#patterns + 1] = matching -- nobody is to handle these any more
+end
 local young = string.format('%d-0', math.max(0, now() - ARGV[1]))
 
 local function following(id)
@@ -17,7 +20,7 @@ local function first_unhandled(subject, stream)
     if not first or id_before(id, first) then first = id end
   end
   for _, matching in ipairs(patterns) do
-    -- Its group has a copy.
+    -- Its group has a copy, or was removed.
     if not first and string.find(subject, matching) then first = young end
   end
   return first

@@ -1,0 +1,140 @@
+"""What an Idempotency-Key stands for: one item, with one text, whoever was told of it first.
+
+The key is the item's id, so the database and the queue know it, too: after a restart of this process, and
+in another one. A key that neither knows is new, as far as they can be read. Where they cannot, the item is
+accepted all the same, but so that the queue does not take another text for a repetition: the save-handler has
+the last word, and makes a dead letter of what it cannot save.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from dovetail import MessageQueue
+from todo.items import Item
+from todo.serving.waiting import read_waiting
+from todo.store import Store, StoreUnavailable
+
+#: Keys that are remembered.
+MOST = 10_000
+#: Waiting items among which one is looked for, the oldest first; more would make a backlog slow to add to.
+SEARCHED = 1000
+#: How long database and queue have to answer, in seconds.
+PATIENCE = 0.5
+
+
+class KeyTaken(Exception):
+    """The key stands for `item`, which is another one; the message says what the key stands for."""
+
+    def __init__(self, item: Item, what: str) -> None:
+        super().__init__(f"the item {item.id}, which {what}")
+        self.item = item
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is of a key."""
+
+    #: None where nothing is known of it.
+    item: Item | None = None
+    #: The text that it has, and the one that it was added with.
+    texts: frozenset[str] = frozenset()
+    #: Database and queue could be asked, and could tell.
+    sure: bool = False
+    removed: bool = False
+
+
+@dataclass
+class Use:
+    """A key in use."""
+
+    item: Item
+    texts: frozenset[str]
+    #: The queue has it.
+    accepted: bool = False
+    #: Neither database nor queue has an item of this id that could not be seen.
+    known: bool = True
+    #: The item as it was to be added, where that was here.
+    added: Item | None = None
+
+    @property
+    def message_id(self) -> str:
+        """What the queue knows a repetition by: the key, or where it may stand for another text, both."""
+        if self.known:
+            return self.item.id
+        return str(uuid.uuid5(uuid.UUID(self.item.id), repr(_content(self.item))))
+
+
+class Keys:
+    """The keys that were used here lately; the others are looked up."""
+
+    def __init__(self, queue: MessageQueue, store: Store) -> None:
+        self._queue = queue
+        self._store = store
+        self._uses: OrderedDict[str, Use] = OrderedDict()
+        self._looking: set[asyncio.Task[Known]] = set()
+
+    async def use(self, wanted: Item) -> Use:
+        """The item that the key, its id, stands for from now on; KeyTaken where that is another one."""
+        use = self._uses.get(wanted.id)
+        if use is None:
+            found = await self._find(wanted.id)
+            if found.item is None:
+                new = Use(wanted, frozenset({wanted.item}), known=found.sure, added=wanted)
+            elif found.removed:
+                raise KeyTaken(found.item, "was removed")
+            else:
+                new = Use(found.item, found.texts, accepted=True)
+            use = self._uses.setdefault(wanted.id, new)  # somebody else may have been faster
+            if len(self._uses) > MOST:
+                self._uses.popitem(last=False)
+        return _checked(use, wanted)
+
+    async def accepted(self, use: Use) -> None:
+        """The queue has confirmed it: look whether another process was faster. Raises KeyTaken."""
+        use.accepted = True
+        if use.known and (found := await self._find(use.item.id)).item:
+            wanted, use.item, use.texts = use.item, found.item, found.texts
+            _checked(use, wanted)
+
+    async def _find(self, key: str) -> Known:
+        """What database and queue can tell in time."""
+        looking = asyncio.create_task(self._look(key))
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+        # Not cancelled after that: it ends soon, and cancelling could cost the store a connection.
+        done, _ = await asyncio.wait({looking}, timeout=PATIENCE)
+        return looking.result() if done else Known()
+
+    async def _look(self, key: str) -> Known:
+        waiting = await read_waiting(self._queue, SEARCHED)
+        try:
+            # What is acked in between is in the table by then.
+            past = await self._store.history(key)
+            added = frozenset(str(one.value) for one in past if one.field == "added")
+            if item := await self._store.get(key):
+                return Known(item, added | {item.item}, sure=True)
+            for item in await self._store.removed([key]) if past else ():
+                return Known(item, added, sure=True, removed=True)
+        except StoreUnavailable:
+            return Known()
+        for item in waiting.items:
+            if item.id == key:
+                return Known(item, frozenset({item.item}), sure=True)
+        return Known(sure=waiting.complete and not waiting.unreachable)
+
+
+def _checked(use: Use, wanted: Item) -> Use:
+    """Only the text of an item is compared where it was added elsewhere: the rest may have changed since."""
+    if wanted.item not in use.texts:
+        raise KeyTaken(use.item, "has another text")
+    if use.added and _content(use.added) != _content(wanted):
+        raise KeyTaken(use.item, "was added with other fields")
+    return use
+
+
+def _content(item: Item) -> tuple[object, ...]:
+    return item.item, item.done, item.due, item.tags, item.notes, item.position

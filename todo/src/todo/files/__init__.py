@@ -1,0 +1,1 @@
+"""Lists as files: what is exported, and what can be imported."""

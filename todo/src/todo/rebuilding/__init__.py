@@ -1,0 +1,1 @@
+"""Makes the database anew from the events that the queue has kept."""

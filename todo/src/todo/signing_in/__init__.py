@@ -1,0 +1,1 @@
+"""Who may come in: a password for everyone who uses the page and the API."""

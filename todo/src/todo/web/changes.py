@@ -1,0 +1,178 @@
+"""Takes what is to be changed in items, and publishes it. The database is read, and never written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from dovetail import QueueError
+from todo.changing import change_of
+from todo.events import Change, ItemRemoved, ItemRestored
+from todo.items import InvalidItem, is_id
+from todo.merging import WRITTEN as WRITTEN_FIELDS
+from todo.merging import applied, field_of, value_of
+from todo.store import StoreUnavailable
+from todo.store.query import Query
+from todo.web.answers import Accepted, Form, Refusal, accepted, form_of, not_accepted, refused
+from todo.web.item_json import item_json
+from todo.web.item_page import ItemPage
+from todo.web.known import Known, read_known
+from todo.web.notices import Notice, Undo
+from todo.web.reader import reader_of
+from todo.web.site import Site
+from todo.web.templating import segment, visible
+from todo.web.verbs import VERBS, Done
+
+Act = Callable[[Form], Awaitable[Response]]
+
+#: Verbs of what somebody wrote: it is shown again where it was not accepted.
+WRITTEN = frozenset({"edit", "due", "tags", "notes", "save"})
+#: Characters of what somebody else wrote that are said again.
+MAX_SAID = 300
+#: Items that are removed, or restored, at once: as many ids fit into a form.
+MOST = 1500
+
+
+class Changes:
+    """The endpoints of what can be done to items that are there."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._item_page = ItemPage(site)
+
+    async def change(self, request: Request) -> Response:
+        """POST /items/{id}/{verb}."""
+        return await self._answered(request, self._change)
+
+    async def clear_completed(self, request: Request) -> Response:
+        """POST /items/clear-completed: all that is done is removed."""
+        return await self._answered(request, self._clear)
+
+    async def restore_many(self, request: Request) -> Response:
+        """POST /items/restore: those of `ids` come back."""
+        return await self._answered(request, self._restore)
+
+    async def _answered(self, request: Request, act: Act) -> Response:
+        form = Form(request)
+        try:
+            form = await form_of(request)
+            return await act(form)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Refusal as error:
+            self._count(error)
+            return refused(self._site, form, error)
+
+    async def _change(self, form: Form) -> Response:
+        site, path = self._site, form.request.path_params
+        item_id, verb = path["id"], path["verb"]
+        if not is_id(item_id) or verb not in VERBS:
+            raise Refusal(404, "error_404", "error_404_detail")
+        known = await read_known(site.queue, site.store, item_id)
+        if known.certain and (known.item is None or (known.removed and verb != "restore")):
+            raise Refusal(404, "error_gone", "error_gone_detail")
+        try:
+            done = await self._done(form, known, verb)
+            replaced = await self._replaced(known, form, done)
+            await self._publish(done.changes)
+        except Refusal as error:
+            if form.wants_json or verb not in WRITTEN:
+                raise
+            self._count(error)
+            return await self._item_page.again(form, known, error)
+        return self._said(form, known, done, replaced)
+
+    async def _done(self, form: Form, known: Known, verb: str) -> Done:
+        reader = reader_of(form.request)
+        try:
+            return await VERBS[verb](known, form.fields, reader, self._site.store)
+        except InvalidItem as error:
+            said = reader.language.sentence(str(error))
+            raise Refusal(422, "error_invalid", said=said) from error
+        except StoreUnavailable as error:
+            raise Refusal(503, "error_database", "error_database_detail") from error
+
+    def _count(self, error: Refusal) -> None:
+        metrics = self._site.metrics
+        if error.status == 503:
+            metrics.unavailable += 1
+        else:
+            metrics.refused += 1
+
+    async def _replaced(self, known: Known, form: Form, done: Done) -> str | None:
+        """The text that somebody else has given the item since its author looked at it."""
+        seen = form.fields.get("seen")
+        kinds = {field_of(one) for one in done.changes} & WRITTEN_FIELDS
+        if not kinds or seen is None or seen >= known.version:
+            return None
+        try:
+            past = await self._site.store.history(known.id)
+        except StoreUnavailable:
+            return None
+        texts = {one.change: one.value for one in past if one.field in kinds}
+        # What was accepted and is not saved yet counts as well.
+        texts |= {one.change: value_of(one) for one in known.waiting if field_of(one) in kinds}
+        later = [change for change in texts if change > seen]
+        return str(texts[max(later)]) if later else None
+
+    def _said(self, form: Form, known: Known, done: Done, replaced: str | None) -> Response:
+        item = known.item
+        for change in done.changes:
+            item = applied(item or known.item, change)
+        waiting = [*(known.shown.waiting if known.shown else ())]
+        waiting += [change.change for change in done.changes]
+        answer = Accepted(
+            item_json(item, "accepted", waiting) if item else None,
+            done.changes[-1].change if done.changes else "",
+            done.undo,
+            replaced=replaced,
+        )
+        shown = item or known.item
+        values: dict[str, str | int] = {"item": visible(shown.item) if shown else ""}
+        notice = Notice(done.said, values, done.undo)
+        if replaced is not None:
+            values = values | {"theirs": replaced[:MAX_SAID]}
+            link = f"/items/{segment(known.id)}#history"
+            notice = Notice(done.said, values, done.undo, "said_conflict", link)
+        return accepted(self._site, form, answer, notice)
+
+    async def _clear(self, form: Form) -> Response:
+        try:
+            page = await self._site.store.page(Query(status="done"), limit=MOST)
+        except StoreUnavailable as error:
+            raise Refusal(503, "error_database", "error_database_detail") from error
+        changes = [change_of(ItemRemoved, one.id, after=one.version) for one in page.items]
+        await self._publish(changes)
+        ids = [one.id for one in page.items]
+        if not ids:
+            return self._many(form, changes, ids, Notice("said_none_completed"))
+        undo = Undo("/items/restore", {"ids": ",".join(ids)})
+        return self._many(form, changes, ids, Notice("said_cleared", {"n": len(ids)}, undo))
+
+    async def _restore(self, form: Form) -> Response:
+        ids = [one for one in form.fields.get("ids", "").split(",") if is_id(one)][:MOST]
+        try:
+            versions = {one.id: one.version for one in await self._site.store.removed(ids)}
+        except StoreUnavailable:
+            versions = {}
+        changes = [change_of(ItemRestored, one, after=versions.get(one, "")) for one in ids]
+        await self._publish(changes)
+        return self._many(form, changes, ids, Notice("said_restored_many", {"n": len(ids)}))
+
+    def _many(
+        self, form: Form, changes: Sequence[Change], ids: list[str], notice: Notice
+    ) -> Response:
+        answer = Accepted(None, changes[-1].change if changes else "", notice.undo, ids)
+        return accepted(self._site, form, answer, notice)
+
+    async def _publish(self, changes: Sequence[Change]) -> None:
+        queue = self._site.queue
+        if not changes:
+            return
+        try:
+            await queue.publish_many(changes, ids=[one.change for one in changes])
+        except QueueError as error:
+            why = not_accepted(error, connected=queue.connected, what="changed")
+            raise Refusal(503, "error_not_changed", why) from error

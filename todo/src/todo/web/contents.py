@@ -1,0 +1,198 @@
+"""What the list shows for one address: what is saved, with all that waits to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from dovetail import MessageQueue
+from todo.events import ItemRestored
+from todo.items import Item
+from todo.searching import How, search
+from todo.serving.waiting import Shown, Waiting, overlaid, read_waiting
+from todo.store import Store, StoreChanged, StoreDamaged, StoreUnavailable
+from todo.store.query import Counts, InvalidCursor, Page, Query
+from todo.web.asked import Asked
+from todo.web.failures import Failed, never_added
+from todo.web.matching import comes_before, is_now, matches, sorted_as
+
+#: Saved items on one page, and on one that scripts read while somebody scrolls.
+PAGE_SIZE, SCROLLED_SIZE = 50, 250
+#: Items that may stand apart because they are due; where there are more, none does.
+MOST_NOW = 200
+#: Waiting items and changes that are looked at; the longest waiting ones.
+MOST_WAITING = 500
+
+
+@dataclass(frozen=True)
+class Contents:
+    """One page of the list."""
+
+    asked: Asked
+    #: Those that are overdue or due today, where they stand apart.
+    now: Sequence[Shown] = ()
+    rest: Sequence[Shown] = ()
+    next: str | None = None
+    #: Of all items, whatever the page shows; None where that cannot be read.
+    counts: Counts | None = None
+    #: How many of them the database has; None where that cannot be read.
+    saved: int | None = None
+    tags: Sequence[tuple[str, int]] = ()
+    #: Changes that are accepted and not yet saved, or at least so many.
+    waiting: int = 0
+    waiting_more: bool = False
+    #: How words were looked for.
+    search: How = "full"
+    #: What cannot be reached, as a key of the language's file.
+    trouble: str = ""
+    #: Neither queue nor database can be reached.
+    unreadable: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether it shows nothing, and nothing hinders it."""
+        return not (self.now or self.rest or self.trouble)
+
+    def with_lost(self, failed: Sequence[Failed]) -> Contents:
+        """The same with the items that could not be added, which are nowhere but in the dead letters."""
+        there = {one.item.id for one in (*self.now, *self.rest)}
+        lost = [Shown(item) for item in never_added(failed, there)]
+        return replace(self, rest=[*lost, *self.rest]) if lost else self
+
+
+async def read_contents(
+    queue: MessageQueue, store: Store, asked: Asked, today: date, *, scrolled: bool = False
+) -> Contents:
+    """One page of the list, longer if `scrolled`; what cannot be reached is left out and marked."""
+    size = SCROLLED_SIZE if scrolled else PAGE_SIZE
+    # First the queue and then the table: what is acked in between is in the table by then.
+    waiting = await read_waiting(queue, MOST_WAITING)
+    trouble = "trouble_queue" if waiting.unreachable else ""
+    try:
+        contents = await _read(queue, store, asked, today.isoformat(), waiting, size)
+    except StoreUnavailable as error:
+        damaged = isinstance(error, StoreChanged | StoreDamaged)
+        only_waiting = _only_waiting(asked, today.isoformat(), waiting)
+        contents = replace(only_waiting, unreadable=waiting.unreachable)
+        trouble = "trouble_damaged" if damaged else "trouble_database"
+    return replace(contents, waiting=waiting.total, waiting_more=waiting.more, trouble=trouble)
+
+
+async def _read(
+    queue: MessageQueue, store: Store, asked: Asked, today: str, waiting: Waiting, size: int
+) -> Contents:
+    query, now = query_of(asked), Page([])
+    split = apart(asked)
+    if split:
+        due = replace(query, status="active", due_until=today, sort="due")
+        now = await store.page(due, limit=MOST_NOW)
+        split = now.next is None
+    if split:
+        query = replace(query, no_due_until=today)
+    page, how = await _page(queue, store, query, asked.after, size)
+    waiting = waiting.only(await store.missing([item.id for item in waiting.items]))
+    changed, removed = await _changed(store, waiting)
+    there = await store.counts()
+    counts = _counted(there, waiting, changed, removed)
+    shown = overlaid(_once(page.items, now.items if split else (), changed, removed), waiting)
+    if asked.q and how == "full":
+        contents = Contents(asked, rest=_found(shown, page.items, asked))
+    else:
+        due_now = today if split else ""
+        shown = [one for one in shown if _belongs(one, asked, page, due_now)]
+        contents = _arranged(asked, today, shown, split=split)
+    tags = await store.tags()
+    return replace(
+        contents, next=page.next, counts=counts, saved=there.total, tags=tags, search=how
+    )
+
+
+def _once(*lists: Iterable[Item]) -> list[Item]:
+    return list({item.id: item for items in lists for item in items}.values())
+
+
+def query_of(asked: Asked) -> Query:
+    """What to ask the database for."""
+    return Query(status=asked.status, q=asked.q, tag=asked.tag, sort=asked.sort)
+
+
+def apart(asked: Asked) -> bool:
+    """Whether what is due now stands apart. What is searched for has one order only."""
+    return not asked.q and asked.status != "done"
+
+
+async def _page(
+    queue: MessageQueue, store: Store, query: Query, after: str, size: int
+) -> tuple[Page, How]:
+    try:
+        return await search(queue, store, query, after=after or None, limit=size)
+    except InvalidCursor:
+        return await search(queue, store, query, limit=size)
+
+
+async def _changed(store: Store, waiting: Waiting) -> tuple[list[Item], list[Item]]:
+    """The saved items that waiting changes are about, and removed ones that they bring back."""
+    ids = {change.id for change in waiting.changes}
+    back = {change.id for change in waiting.changes if isinstance(change, ItemRestored)}
+    # In this order: what is brought back in between is in one of the two.
+    removed = await store.removed(list(back)) if back else []
+    changed = await store.items(list(ids)) if ids else []
+    return changed, removed
+
+
+def _only_waiting(asked: Asked, today: str, waiting: Waiting) -> Contents:
+    """What there is without a database."""
+    shown = [one for one in overlaid((), waiting) if matches(one.item, asked)]
+    return _arranged(asked, today, shown, split=apart(asked))
+
+
+def _belongs(shown: Shown, asked: Asked, page: Page, due_now: str) -> bool:
+    """Whether what was asked for includes it, and neither the page before nor the next will show it.
+
+    `due_now` is the day until which it stands apart, whatever its place.
+    """
+    item = shown.item
+    if shown.state == "saved":
+        return True
+    if not matches(item, asked):
+        return False
+    if not page.items or (due_now and is_now(item, due_now)):
+        return True
+    if asked.after and comes_before(asked.sort, item, page.items[0]):
+        return False
+    return page.next is None or not comes_before(asked.sort, page.items[-1], item)
+
+
+def _arranged(asked: Asked, today: str, shown: Iterable[Shown], *, split: bool) -> Contents:
+    """What is due now apart from the rest, where it is to be; it is on the first page."""
+    ordered = list(shown)
+    if any(one.state != "saved" for one in ordered):  # else they are in the database's order
+        ordered = sorted_as(asked.sort, ordered)
+    if not split:
+        return Contents(asked, rest=ordered)
+    now = [one for one in ordered if is_now(one.item, today)]
+    rest = [one for one in ordered if not is_now(one.item, today)]
+    return Contents(asked, () if asked.after else sorted_as("due", now), rest)
+
+
+def _found(shown: Sequence[Shown], hits: Sequence[Item], asked: Asked) -> list[Shown]:
+    """Those that the search has found, in its order, unless they are about to change; first what is new."""
+    by_id = {one.item.id: one for one in shown}
+    stay = [
+        one
+        for hit in hits
+        if (one := by_id.pop(hit.id, None)) and (one.state == "saved" or matches(one.item, asked))
+    ]
+    new = [one for one in by_id.values() if matches(one.item, asked)]
+    return stay if asked.after else [*new, *stay]
+
+
+def _counted(
+    counts: Counts, waiting: Waiting, changed: Sequence[Item], removed: Sequence[Item]
+) -> Counts:
+    """What the numbers will be once all of this is saved."""
+    after = [one.item for one in overlaid([*changed, *removed], waiting)]
+    done = sum(item.done for item in after) - sum(item.done for item in changed)
+    active = len(after) - len(changed) - done
+    return replace(counts, active=max(0, counts.active + active), done=max(0, counts.done + done))

@@ -1,0 +1,54 @@
+"""The list, which is the home page."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dovetail import new_id
+from todo.web.answers import Form
+from todo.web.asked import Asked, asked_for
+from todo.web.contents import read_contents
+from todo.web.failures import latest_by_item
+from todo.web.reader import reader_of
+from todo.web.site import RETRY_AFTER, Site
+
+
+class ListPage:
+    """Shows the part of the list that the address asks for."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def show(self, request: Request) -> Response:
+        """GET / and /list."""
+        return await self._page(Form(request), asked_for(request.query_params), 200)
+
+    async def again(self, form: Form, status: int, said: str) -> Response:
+        """The same with the text that was not accepted, and why."""
+        query = dict(parse_qsl(urlsplit(form.place).query))
+        return await self._page(form, asked_for(query), status, said)
+
+    async def _page(self, form: Form, asked: Asked, status: int, error: str = "") -> Response:
+        today = reader_of(form.request).today
+        contents = await read_contents(self._site.queue, self._site.store, asked, today)
+        failed = await self._site.failures.read()
+        if not asked.after and not asked.narrowed:
+            contents = contents.with_lost(failed)
+        if contents.unreadable and status == 200:
+            status = 503
+        return self._site.page(
+            form.request,
+            "list.html",
+            status,
+            RETRY_AFTER if status == 503 else None,
+            here="/",
+            contents=contents,
+            failed={key: one.failure for key, one in latest_by_item(failed).items()},
+            form=form.fields.get("form") or new_id(),
+            next=asked.address(after=asked.after),
+            text=form.fields.get("item", ""),
+            error=error,
+        )

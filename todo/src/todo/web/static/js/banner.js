@@ -1,0 +1,66 @@
+// One line for what is not as usual: nothing is said to be well that is not.
+
+import { onStatus } from "./following.js";
+import { t } from "./words.js";
+
+// Milliseconds that something lasts before the banner says so.
+const LASTING = { waiting: 5_000, offline: 1_500 };
+const banner = document.getElementById("banner");
+const state = document.getElementById("live-state");
+// When each began, in milliseconds of performance.now(); null where it does not last.
+const began = { waiting: null, offline: null };
+let timer = null;
+let status = null;
+
+export function start() {
+  onStatus((now) => {
+    status = now;
+    note("waiting", status.waiting > 0);
+    note("offline", status.live === "off");
+    show();
+  });
+}
+
+function note(what, is) {
+  began[what] = is ? began[what] ?? performance.now() : null;
+}
+
+// Milliseconds until it has lasted long enough.
+function rest(what) {
+  return began[what] === null ? Infinity : LASTING[what] - (performance.now() - began[what]);
+}
+
+function show() {
+  clearTimeout(timer);
+  const next = Math.min(...["waiting", "offline"].map(rest).filter((left) => left > 0));
+  if (next < Infinity) timer = setTimeout(show, next);
+  say(sentences());
+  const live = status.live === "on";
+  state.className = `live-state ${live ? "on" : "off"}`;
+  const words = status.live === "starting" ? "" : t(live ? "updates" : "not_live");
+  if (state.textContent !== words) state.textContent = words;
+}
+
+function sentences() {
+  const { queue, database, waiting: n, more } = status;
+  if (rest("offline") <= 0) return [["offline", "bad"]];
+  const said = [];
+  if (queue !== "ok") said.push([`queue_${queue}`, "bad"]);
+  if (database !== "ok") said.push([`database_${database.replace(" ", "_")}`, "bad"]);
+  if (n && (rest("waiting") <= 0 || database !== "ok")) {
+    said.push([more ? "waiting_more" : "waiting", "wait", n]);
+  }
+  return said;
+}
+
+// Nothing is touched while it says the same: it is read out whenever it changes.
+function say(said) {
+  const texts = said.map(([key, , n]) => t(key, { n }));
+  if ([...banner.children].map((one) => one.textContent).join() === texts.join()) return;
+  banner.replaceChildren(...said.map(([, kind], index) => {
+    const line = document.createElement("p");
+    line.className = `notice ${kind}`;
+    line.textContent = texts[index];
+    return line;
+  }));
+}

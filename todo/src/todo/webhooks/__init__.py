@@ -1,0 +1,1 @@
+"""Events as CloudEvents over HTTP, to addresses of other systems."""

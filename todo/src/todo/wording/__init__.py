@@ -1,0 +1,1 @@
+"""How people write when something is due, in every language that the pages have."""

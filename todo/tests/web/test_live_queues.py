@@ -1,0 +1,40 @@
+"""Open pages and a real queue that goes away: what was missed meanwhile is a reset."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dovetail import connect, new_id
+from dovetail.testing.servers import NatsServer
+from todo.events import ItemRemoved
+from todo.settings import Settings
+from todo.store import Store
+from todo.web.app import create_app
+
+from .support import EventStream, items, publish
+
+
+async def test_after_the_queue_was_away_pages_read_the_list_again_and_go_on(
+    store: Store, settings: Settings
+) -> None:
+    (item, added) = items("milk", "bread")
+    await store.add([item])
+    async with NatsServer() as server, connect(server.url, timeout=2.0) as queue:
+        app = create_app(queue, store, settings)
+        async with EventStream(app) as stream:
+            await stream.until("reset")
+            epoch = stream.place.partition("-")[0]
+
+            await server.kill()
+            await stream.until("status", queue="unreachable", database="ok")
+            # Nobody is told of this removal, and nobody will be.
+            await store.apply([ItemRemoved(id=item.id, change=new_id())])
+            await server.start()
+
+            await stream.until("reset")
+            assert stream.place.partition("-")[0] != epoch
+            await stream.until("status", queue="ok")
+            async with asyncio.timeout(10):
+                await publish(queue, added)
+                await stream.item(added.id, state="accepted")
+        await app.state.closed()
