@@ -28,6 +28,12 @@ def test_a_port_is_given_again_when_its_process_has_ended() -> None:
     assert asked(port) == str(port) == asked(port)
 
 
+def test_ports_one_after_another_are_all_given() -> None:
+    first = ports.free_ports(3)
+    for port in range(first, first + 3):
+        assert "every port is taken" in asked(port)
+
+
 def test_many_ports_take_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: deque[int] = deque()
     monkeypatch.setattr(ports, "_kept", kept)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dovetail.embedded.ports import free_port
+from dovetail.embedded.ports import free_ports
 from dovetail.testing.servers import ServerMissing
 
 from .commands import PATIENCE_SECONDS, Command
@@ -69,7 +69,7 @@ async def until(ask: Callable[[], Awaitable[str]], found: Callable[[str], bool])
 
 @pytest.fixture
 def metrics_port(settings: dict[str, str]) -> str:
-    settings["METRICS_PORT"] = port = str(free_port())
+    settings["METRICS_PORT"] = port = str(free_ports(8))  # for whatever `up` starts
     return port
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from dovetail.embedded.ports import free_port
+from dovetail.embedded.ports import free_ports
 from dovetail.testing.servers import NatsServer
 
 from .commands import Command, child
@@ -24,7 +24,7 @@ COMPONENTS = ("web", "api", "save-handler", "audit-handler", "mutating-handler",
 @pytest.fixture(autouse=True)
 def metrics_port(settings: dict[str, str]) -> str:
     """Of the components of the test."""
-    settings["METRICS_PORT"] = port = str(free_port())
+    settings["METRICS_PORT"] = port = str(free_ports(8))  # for whatever `up` starts
     return port
 
 

@@ -19,8 +19,9 @@ from todo.items import MAX_LENGTH, Item
 from todo.keeping import kept
 from todo.store import Store, open_store
 from todo.store.address import parse
-from todo.store.engine import Connections, make_engine, run
+from todo.store.engine import Connections, make_engine
 from todo.store.query import Query, Sort
+from todo.store.transaction import run
 
 from .support import bare, bares
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,31 @@ async def test_cancelled_and_closed_while_it_is_read(tmp_path: Path) -> None:
     await closing
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("times", [1, 100])
+async def test_cancelled_at_any_moment(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, times: int
+) -> None:
+    """Again and again, too, as for a browser that has gone: no connection is lost, and nobody is alarmed."""
+    prepared = sqlite_store(tmp_path, 1)
+    await prepared.prepare()
+    for turns in range(100):
+        store = sqlite_store(tmp_path, 1)  # so that its first connection is cancelled, too
+        reading = [asyncio.create_task(store.count()) for _ in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for _ in range(times):
+            for one in reading:
+                one.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(*reading, return_exceptions=True)
+        assert await store.count() == 0
+        await store.close()
+    await prepared.close()
+    gc.collect()
+    assert not caplog.records
 
 
 @pytest.mark.usefixtures("threads")

@@ -33,10 +33,16 @@ def free_port(host: str = "127.0.0.1") -> int:
 
     Raises OSError where the host is not this machine's, or every port is taken.
     """
-    for port in random.sample(_PORTS, len(_PORTS)):
-        if port not in _given and _keep(host, port):
-            _given.add(port)
-            return port
+    return free_ports(1, host)
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> int:
+    """The first of so many such ports, one after another."""
+    for first in random.sample(_PORTS, len(_PORTS)):
+        ports = range(first, first + count)
+        if _given.isdisjoint(ports) and all(_keep(host, port) for port in ports):
+            _given.update(ports)
+            return first
     raise OSError(errno.EADDRINUSE, "every port is taken")
 
 

@@ -1,4 +1,4 @@
-"""Engines for the two databases, and how work is done on them.
+"""Engines for the two databases.
 
 SQLAlchemy's drivers are asynchronous here, but `sqlalchemy.ext.asyncio` is not used: it imports the
 whole ORM, which was measured at 8 MB and 0.1 s in each process. What it wraps around an engine is
@@ -7,20 +7,18 @@ whole ORM, which was measured at 8 MB and 0.1 s in each process. What it wraps a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.util import greenlet_spawn
 
 from todo.store.address import Address
 from todo.store.file import SqliteFile
+from todo.store.transaction import ended
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
-
-Result = TypeVar("Result")
 
 #: How long a connection may take to come up, and to be closed politely.
 CONNECT_SECONDS = 1.3
@@ -50,26 +48,6 @@ def make_engine(
     return engine
 
 
-async def run(
-    engine: Engine, work: Callable[[Connection], Result], file: SqliteFile | None = None
-) -> Result:
-    """Do the work in one transaction. Cancelling it gives the connection up.
-
-    FileChanged where the file is not the one any more; then nothing was written to the one that is there.
-    """
-
-    def transaction() -> Result:
-        with engine.connect() as connection:
-            with connection.begin():
-                opened = file.check(connection) if file else None
-                result = work(connection)
-            if opened:  # while it is open: who closes the last connection removes the log
-                opened.check()
-        return result
-
-    return await greenlet_spawn(transaction)
-
-
 class Connections:
     """All connections of an engine, to be closed.
 
@@ -93,6 +71,7 @@ class Connections:
     async def close(self) -> None:
         """Close all, for good: what is opened later is not kept for the next."""
         self._closed = True
+        await ended()
         await self.renew()
 
     def _connected(self, _: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

@@ -13,10 +13,10 @@ from dovetail import plain_error
 from todo.reminder import Reminder
 from todo.store import StoreRefused, StoreUnavailable
 from todo.store.address import Address
-from todo.store.engine import run
 from todo.store.failures import reason, translated
 from todo.store.preflight import wrong_file
 from todo.store.schema import upgrade
+from todo.store.transaction import run
 
 log = logging.getLogger("todo.store")
 

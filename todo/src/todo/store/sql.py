@@ -17,7 +17,7 @@ from todo.store.adding import add
 from todo.store.address import Address
 from todo.store.applying import Vanished, amend, apply
 from todo.store.checking import Room, check_schema
-from todo.store.engine import Connections, make_engine, run
+from todo.store.engine import Connections, make_engine
 from todo.store.failures import is_deadlock, translated
 from todo.store.file import FileChanged, SqliteFile
 from todo.store.looking import (
@@ -34,6 +34,7 @@ from todo.store.query import Added, Counts, Page, Past, Query
 from todo.store.reading import read_page
 from todo.store.rows import item_of, readable
 from todo.store.table import todos
+from todo.store.transaction import run
 from todo.store.trouble import Trouble
 
 Result = TypeVar("Result")
