@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import uuid
 
@@ -43,6 +45,21 @@ def test_sorts_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_two_are_the_same() -> None:
     assert len({new_id() for _ in range(20_000)}) == 20_000
+
+
+def test_a_forked_process_makes_others_than_its_parent() -> None:
+    program = """
+import os
+from dovetail import new_id
+new_id()  # there are random digits for the next ones now
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+print(*(new_id() for _ in range(1000)), flush=True)
+"""
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert len({one[15:] for one in said.split()}) == 2000
 
 
 @given(st.text(), st.text(), st.integers(min_value=0))
