@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from dovetail import connect, new_id
 from dovetail.testing.servers import NatsServer, Proxy
 from todo.events import ItemRemoved
@@ -34,9 +32,8 @@ async def test_after_the_queue_was_away_pages_read_the_list_again_and_go_on(
             await stream.until("reset")
             assert stream.place.partition("-")[0] != epoch
             await stream.until("status", queue="ok")
-            async with asyncio.timeout(10):
-                await publish(queue, added)
-                await stream.item(added.id, state="accepted")
+            await publish(queue, added)
+            await stream.item(added.id, state="accepted")
         await app.state.closed()
 
 
