@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from dovetail.connecting import Connecting, connect_to_any
@@ -53,6 +53,8 @@ class Connection(ABC, Generic[AnyWire]):
         self._connected = asyncio.Event()
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
+        #: Called when a connection has ended, before the next is made.
+        self.on_lost: list[Callable[[], None]] = []
 
     @abstractmethod
     async def _connect(self, host: Host) -> AnyWire:
@@ -126,6 +128,8 @@ class Connection(ABC, Generic[AnyWire]):
             assert self._wire is not None
             why, lost = await self._watch(self._wire), time.monotonic()
             self._say("lost: %s; trying again", why)
+            for callback in self.on_lost:
+                callback()
             await self._connecting.again(quiet=self._quiet)
             self._say("regained after %.1f s", time.monotonic() - lost)
 

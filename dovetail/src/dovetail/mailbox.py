@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -16,10 +17,14 @@ MOST_BEHIND = 10_000
 
 
 class Mailbox(Generic[Item]):
-    """Unbounded in time, bounded in size: iterate over it; the oldest goes where there is no room."""
+    """Unbounded in time, bounded in size: iterate over it; the oldest goes where there is no room.
 
-    def __init__(self, name: str) -> None:
+    `missed` is called soon after that, and after `gap`.
+    """
+
+    def __init__(self, name: str, missed: Callable[[], None] | None = None) -> None:
         self._name = name
+        self._told_of_gaps = missed
         self._items: deque[Item] = deque(maxlen=MOST_BEHIND)
         self._there = asyncio.Event()
         self._missed = 0
@@ -32,8 +37,15 @@ class Mailbox(Generic[Item]):
                 log.warning(
                     "a listener on %s is too slow: it missed %d messages", self._name, self._missed
                 )
+            self.gap()
         self._items.append(item)
         self._there.set()
+
+    def gap(self) -> None:
+        """Something may not have come."""
+        if self._told_of_gaps is not None:
+            # Not from here: what it raises must not end the connection that calls us.
+            asyncio.get_running_loop().call_soon(self._told_of_gaps)
 
     async def get(self, deadline: float | None = None) -> Item:
         """The oldest; TimeoutError when there is none by the deadline, a time of the event loop."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
@@ -40,6 +40,7 @@ from dovetail.options import QueueOptions
 from dovetail.rules import (
     NotAllowed,
     Seconds,
+    a_function,
     an_object,
     message_id,
     optional,
@@ -223,27 +224,38 @@ class MessageQueue:
         return await collect(self._ask("gather", request, limit), pause, most)
 
     @overload
-    def listen(self, what: str) -> AsyncGenerator[Received]: ...
+    def listen(
+        self, what: str, *, missed: Callable[[], None] | None = None
+    ) -> AsyncGenerator[Received]: ...
 
     @overload
-    def listen(self, what: type[AnyEvent]) -> AsyncGenerator[AnyEvent]: ...
+    def listen(
+        self, what: type[AnyEvent], *, missed: Callable[[], None] | None = None
+    ) -> AsyncGenerator[AnyEvent]: ...
 
     def listen(
-        self, what: str | type[AnyEvent]
+        self, what: str | type[AnyEvent], *, missed: Callable[[], None] | None = None
     ) -> AsyncGenerator[Received] | AsyncGenerator[AnyEvent]:
         """Live events from now on, to every listener, at most once: `async for event in queue.listen(…)`.
 
         With a class of events it gives those; what is none of them is logged and left out. With a subject
         or a pattern it gives whatever comes, as Received. A listener that falls far behind loses the oldest.
         Goes on after the connection was lost; what came between is missed.
-        """
-        if isinstance(what, str):
-            return self._listen(check_pattern(what))
-        kind: type[AnyEvent] = message_class(what, "listen")  # type: ignore[assignment]
-        return typed(self._listen(subject_of(kind)), kind)
 
-    async def _listen(self, pattern: str) -> AsyncGenerator[Received]:
-        async with self.transport.listen(pattern) as events:
+        `missed` is called each time that events may have been missed: as soon as the connection is lost, and
+        where the listener fell too far behind. Who must know when it listens again publishes a live event,
+        and waits to hear that.
+        """
+        check("listen", "missed", missed, optional(a_function))
+        if isinstance(what, str):
+            return self._listen(check_pattern(what), missed)
+        kind: type[AnyEvent] = message_class(what, "listen")  # type: ignore[assignment]
+        return typed(self._listen(subject_of(kind), missed), kind)
+
+    async def _listen(
+        self, pattern: str, missed: Callable[[], None] | None
+    ) -> AsyncGenerator[Received]:
+        async with self.transport.listen(pattern, missed) as events:
             async for event in events:
                 yield event
 

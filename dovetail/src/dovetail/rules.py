@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Any
 
 #: A time: a number of seconds, or a timedelta. What checks it gives seconds.
@@ -123,6 +124,13 @@ def message_id(value: Any) -> str:
     ):
         return str(value)
     raise NotAllowed(f"a text of printable characters, 1 to {LONGEST_ID} bytes long")
+
+
+def a_function(value: Any) -> Any:
+    """What is called, and not awaited."""
+    if callable(value) and not iscoroutinefunction(value):
+        return value
+    raise NotAllowed("a plain function")
 
 
 def duration(value: Any) -> timedelta:

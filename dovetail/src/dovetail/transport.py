@@ -88,8 +88,14 @@ class Transport(Protocol):
     async def broadcast(self, subject: str, body: bytes) -> None:
         """Live: to whoever listens now, at most once, by the technology's own Pub/Sub, as it is."""
 
-    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
-        """Everything on these subjects from when the context is entered, durable and live, at most once."""
+    def listen(
+        self, pattern: str, missed: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+        """Everything on these subjects from when the context is entered, durable and live, at most once.
+
+        `missed` is called each time that something may not have come: the connection that it comes by was
+        lost, however soon it is back, or the listener is too slow.
+        """
 
     async def claim(self, claim: Claim) -> Subscription:
         """Join a group for one subject, founding it where this is its first member, ever.

@@ -62,7 +62,7 @@ async def test_request_ends_in_time(server: NatsServer, queue: MessageQueue) -> 
         started = time.monotonic()
         with pytest.raises(NoAnswer):
             await queue.request(question()(1), timeout=0.3)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4
 
 
 @contextmanager
@@ -83,7 +83,7 @@ async def cancelled_when_subscribed(queue: MessageQueue, work: Awaitable[object]
     started = time.monotonic()
     await asyncio.wait([task])
     assert task.cancelled()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 async def more(queue: MessageQueue, before: int) -> bool:

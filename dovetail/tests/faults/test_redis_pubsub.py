@@ -13,8 +13,8 @@ from dovetail import MessageQueue, NobodyListening, QueueError, QueueUnavailable
 from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.listening import listening
-from dovetail.testing.conformance.names import fresh_subject, question
-from dovetail.testing.conformance.waiting import until
+from dovetail.testing.conformance.names import fresh_subject, numbered, question
+from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis import client, pubsub
 from dovetail.transports.redis.transport import RedisTransport
@@ -65,7 +65,7 @@ async def test_whoever_asked_in_vain_hears_each_answer_once(
     monkeypatch.undo()
     await server.start()
     async with connect(server.url) as other, Worker(other, [answering(kind)]):
-        assert (await queue.gather(kind(1), timeout=5, stall=0.2)).answers == ["answer 1"]
+        assert (await queue.gather(kind(1), timeout=20, stall=0.2)).answers == ["answer 1"]
 
 
 async def test_listener_that_gives_up_before_it_listens(
@@ -115,6 +115,23 @@ async def test_listener_that_leaves_while_the_server_hangs(
     assert task.cancelled()
     server.resume()
     await nothing_left(queue, server)
+
+
+async def test_listener_that_loses_only_its_own_connection_is_told(
+    queue: MessageQueue, server: RedisServer
+) -> None:
+    """As where it reads too slowly for `client-output-buffer-limit pubsub`."""
+    event, gaps = numbered(), Seen[str]()
+    async with listening(queue, event, lambda: gaps.add("gap")) as heard:
+        await redis_cli(server, "CLIENT", "KILL", "TYPE", "pubsub")
+        await gaps.has(1)
+        assert queue.connected
+
+        async def hears() -> bool:
+            await queue.publish(event(1), durable=False)
+            return len(heard) > 0
+
+        await until(hears, "it goes on")
 
 
 async def test_worker_that_stops_while_the_server_hangs(

@@ -107,7 +107,7 @@ async def test_the_rights_of_the_documentation_do(address: Callable[[str], str])
                 await publisher.publish(Made(number))
             await publisher.send(Ship(1))
             await seen.has(7)
-            assert await publisher.request(Ask(), timeout=5) == "yes"
+            assert await publisher.request(Ask(), timeout=20) == "yes"
             await all_handled(operator, "shop")
             [row, *_] = await operator.groups()
             assert row.running == 1

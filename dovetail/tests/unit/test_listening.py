@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, assert_type
+from typing import Any, assert_type, cast
 from uuid import UUID
 
 import msgspec
@@ -84,3 +84,11 @@ async def test_types() -> None:
 def test_wrong_patterns_are_said_at_once() -> None:
     with pytest.raises(ConfigurationError, match="is not a subject pattern"):
         connect("memory://").listen("a..b")
+
+
+def test_who_is_told_what_was_missed_is_a_plain_function() -> None:
+    async def missed() -> None: ...
+
+    for wrong in (missed, True):
+        with pytest.raises(ConfigurationError, match="missed is a plain function, or None"):
+            connect("memory://").listen("a.b", missed=cast(Any, wrong))

@@ -45,3 +45,22 @@ async def test_loses_the_oldest_and_says_so(
     assert [record.getMessage() for record in caplog.records] == [
         f"a listener on events.> is too slow: it missed {missed} messages" for missed in (1, 11, 21)
     ]
+
+
+async def test_tells_each_time_that_something_may_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mailbox, "MOST_BEHIND", 2)
+    told = asyncio.Event()
+    box: Mailbox[int] = Mailbox("events.>", told.set)
+    for number in range(2):
+        box.put(number)
+    await asyncio.sleep(0)
+    assert not told.is_set()
+
+    box.put(2)
+    await told.wait()
+    told.clear()
+    box.gap()
+    await told.wait()
+    assert [await anext(box) for _ in range(2)] == [1, 2]

@@ -47,7 +47,7 @@ async def test_runs_handlers_and_ends_with_the_test() -> None:
 
     async with memory_queue(group, source="test") as queue:
         await queue.publish(Happened(7))
-        await queue.settled(timeout=5)
+        await queue.settled(timeout=30)
         assert seen == [Noted(7)]
     assert not queue.connected
     with pytest.raises(QueueUnavailable):

@@ -36,7 +36,7 @@ async def published(queue: MessageQueue) -> list[Item]:
 
 async def until_saved(store: Store, id: str) -> None:
     """Wait until the database has it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await store.get(id) is None:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 

@@ -20,7 +20,7 @@ NewServer = Callable[..., Awaitable[NatsServer]]
 
 async def _accepts_again(client: httpx.AsyncClient, key: str) -> None:
     """The same request, repeated as the API advises, until it is accepted."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         response = await client.post(
             "/todo", json={"item": "milk"}, headers={"Idempotency-Key": key}
@@ -42,7 +42,7 @@ async def test_a_queue_that_is_down_and_comes_back(
         await server.kill()
         started = time.monotonic()
         response = await client.post("/todo", json={"item": "milk"})
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4  # its limit, and some for a busy machine
         problem = is_problem(response, 503)
         assert "not accepted" in str(problem["detail"])
         assert str(problem["id"]) in str(problem["detail"])
@@ -85,7 +85,7 @@ async def test_a_change_while_the_queue_is_down(
 
         await server.start()
         headers = {"Idempotency-Key": new_id()}
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while response.status_code != 202 and time.monotonic() < deadline:
             response = await client.patch(f"/todo/{item.id}", json=wanted, headers=headers)
         assert response.status_code == 202
@@ -97,7 +97,7 @@ async def test_a_queue_without_room(
 ) -> None:
     server = await new_nats_server()
     async with (
-        connect(server.url, timeout=1.5, limit_bytes=20_000) as queue,
+        connect(server.url, limit_bytes=20_000) as queue,
         client_of(create_app(queue, store, settings)) as client,
     ):
         accepted = 0

@@ -45,7 +45,7 @@ async def test_a_feature_is_added_to_the_running_system(
     await up.said("presence listens", times=3)
     await audit.said("presence listens")
     async with connect(url) as queue:
-        found = await queue.gather(WhoIsThere(), timeout=2, most=4)
+        found = await queue.gather(WhoIsThere(), timeout=20, most=4)
     assert {one.component for one in found} == {"web", "api", "save-handler", "audit-handler"}
     assert await audit.stop() == 0
     assert "audit" not in up.text.partition(RUNS)[2]

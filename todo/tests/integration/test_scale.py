@@ -228,7 +228,7 @@ async def test_a_second_ctrl_c_ends_also_what_drains(
     await up.said("scaling save-handler from 1 to 0")
     up.process.send_signal(signal.SIGINT)
     await up.said("stopping; Ctrl-C again")
-    await up.stop(signal.SIGINT, within=5)
+    await up.stop(signal.SIGINT, within=8)
     assert gone(started)
 
 

@@ -199,7 +199,7 @@ async def test_a_second_ctrl_c_ends_at_once(todo_command: Todo, settings: dict[s
     started = children(up.pid)
     up.process.send_signal(signal.SIGINT)
     await up.said("stopping; Ctrl-C again")
-    await up.stop(signal.SIGINT, within=5)
+    await up.stop(signal.SIGINT, within=8)
     assert gone(started)
 
 

@@ -137,7 +137,7 @@ async def test_postgresql_has_no_connection_of_a_store_that_was_closed(postgres_
     )
     client = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
     left = "SELECT state FROM pg_stat_activity WHERE application_name = 'closed' AND state = $1"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await client.fetch(left, "active"):  # noqa: ASYNC110 - it has no signal
             await asyncio.sleep(0.01)
         await store.close()

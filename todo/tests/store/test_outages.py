@@ -203,7 +203,7 @@ async def test_a_reader_of_sqlite_is_not_held_up_by_a_writer(tmp_path: Path) -> 
         other.execute("DELETE FROM todos")
         started = time.monotonic()
         assert await store.count() == 1
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 4  # and not the five seconds for which writers wait
         other.execute("ROLLBACK")
         other.close()
 

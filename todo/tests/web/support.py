@@ -6,7 +6,7 @@ import asyncio
 import re
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,6 +86,10 @@ def text_of(html: str, id: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", found[2])).split())
 
 
+#: Seconds that a test waits for something to come. The stream itself is never silent: it has signs of life.
+LIMIT_SECONDS = 60.0
+
+
 class EventStream:
     """A browser that listens to the live stream, without a server between."""
 
@@ -117,7 +121,7 @@ class EventStream:
     async def __aexit__(self, *_: object) -> None:
         self._gone.set()
         assert self._task is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT_SECONDS):
             await self._task
 
     async def delta(self) -> dict[str, Any]:
@@ -133,31 +137,33 @@ class EventStream:
 
     async def until(self, kind: str, **values: object) -> dict[str, Any]:
         """The first delta of this kind with these values."""
-        while True:
-            delta = await self.delta()
-            if delta["kind"] == kind and values.items() <= delta.items():
-                return delta
+        return await self._first(lambda one: one["kind"] == kind and values.items() <= one.items())
 
     async def item(self, id: str, **values: object) -> dict[str, Any]:
         """What the first delta with the item, in which it has these values, says of it."""
-        while True:
-            delta = await self.until("item")
-            if delta["item"]["id"] == id and values.items() <= delta["item"].items():
-                return delta
+        wanted = {"id": id, **values}.items()
+        return await self._first(
+            lambda one: one["kind"] == "item" and wanted <= one["item"].items()
+        )
 
     async def saved(self, change: str) -> dict[str, Any]:
         """The first delta that says that this change is saved."""
-        while change not in (delta := await self.delta()).get("saved", ()):
-            pass
+        return await self._first(lambda one: change in one.get("saved", ()))
+
+    async def _first(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not fits(delta := await self.delta()):
+                pass
         return delta
 
     async def ended(self) -> None:
         """Wait until the server ends the stream."""
-        while (await self._next()).get("more_body", True):
-            pass
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while (await self._next()).get("more_body", True):
+                pass
 
     async def _next(self) -> Message:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT_SECONDS):
             return await self._arrived.get()
 
     async def _send(self, message: Message) -> None:

@@ -29,7 +29,7 @@ from todo.store import Store
 from todo.web.app import create_app
 from todo.web.live import looking, telling
 
-from .support import EventStream, client_of, items, publish
+from .support import LIMIT_SECONDS, EventStream, client_of, items, publish
 
 
 async def change(queue: MessageQueue, *changes: Change) -> None:
@@ -377,5 +377,5 @@ class _Stuck(EventStream):
 
     async def waits(self) -> None:
         """Wait until the server waits for it."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_SECONDS):
             await self._waits.wait()

@@ -19,11 +19,13 @@ from todo.web.app import create_app
 from .support import Row, client_of, field_of, items, publish, published, rows, text_of
 
 NewServer = Callable[..., Awaitable[NatsServer]]
+#: What a page may take while the queue is down: the queue's own limit of 1.5 s, and some for a busy machine.
+IN_TIME_SECONDS = 4.0
 
 
 async def _accepted_again(client: httpx.AsyncClient, fields: dict[str, str]) -> None:
     """The same form, sent again until it is accepted."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if (await client.post("/new", data=fields)).status_code == 303:
             return
@@ -42,7 +44,7 @@ async def test_down_and_back(new_nats_server: NewServer, store: Store, settings:
         fields = {"item": 'Call "Ann" & <Bob>', "form": "f"}
         started = time.monotonic()
         response = await client.post("/new", data=fields)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < IN_TIME_SECONDS
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) > 0
         assert "nothing was accepted" in text_of(response.text, "trouble")
@@ -51,7 +53,7 @@ async def test_down_and_back(new_nats_server: NewServer, store: Store, settings:
 
         started = time.monotonic()
         page = await client.get("/")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < IN_TIME_SECONDS
         assert page.status_code == 200
         assert "cannot be reached" in text_of(page.text, "trouble")
         assert rows(page.text) == [Row("saved", waiting=False)]
@@ -105,7 +107,7 @@ async def test_the_whole_backlog_is_counted(
         await store.add([event.item for event in events])
 
     async with (
-        connect(server.url, timeout=1.5) as queue,
+        connect(server.url) as queue,
         client_of(create_app(queue, store, settings)) as client,
     ):
         async with Worker(queue, [group]):

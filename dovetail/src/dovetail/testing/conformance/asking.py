@@ -107,12 +107,12 @@ class Asking(Conformance):
         self.need("knows_nobody_listens")
         kind, started = question(), time.monotonic()
         with pytest.raises(NobodyListening, match="is its worker running"):
-            await queue.request(kind(), timeout=10)
+            await queue.request(kind(), timeout=20)
         async with Worker(queue, [answering(kind)]):
-            await queue.request(kind(), timeout=10)
+            await queue.request(kind(), timeout=20)
         with pytest.raises(NobodyListening):  # nor any longer
-            await queue.request(kind(), timeout=10)
-        assert time.monotonic() - started < 5
+            await queue.request(kind(), timeout=20)
+        assert time.monotonic() - started < 20
 
     async def test_late_answer_is_ignored(self, queue: MessageQueue) -> None:
         kind, late, answered = question(), asyncio.Event(), asyncio.Event()

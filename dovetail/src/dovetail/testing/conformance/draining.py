@@ -116,7 +116,7 @@ class Draining(Conformance):
         async with Worker(queue, [group], drain=2.5):
             await started.wait()
             stopping = time.monotonic()
-        assert time.monotonic() - stopping < 5
+        assert time.monotonic() - stopping < 8
         async with Worker(queue, [group]):
             await all_handled(queue, group.name)
         assert sorted(calls.items) == [(0, 1), (0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]
@@ -159,7 +159,7 @@ class Draining(Conformance):
         async with Worker(queue, [group]):
             await calls.has(3)
             stopping = time.monotonic()
-        assert time.monotonic() - stopping < 3
+        assert time.monotonic() - stopping < 8
         async with Worker(queue, [group]):
             await all_handled(queue, group.name)
         assert sorted(numbers(calls.items[3:])) == [0, 1, 2]

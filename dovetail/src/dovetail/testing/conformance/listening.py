@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 
-from dovetail import Event, MessageQueue, Received, Worker, connect
+from dovetail import Event, MessageQueue, QueueUnavailable, Received, Worker, connect
 from dovetail.envelope import encode
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
-from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
+from dovetail.testing.servers.process import Server
+from dovetail.testing.servers.proxy import Proxy
 
 
 class Text(Event, frozen=True):
@@ -22,14 +25,16 @@ class Text(Event, frozen=True):
 
 
 @asynccontextmanager
-async def listening(queue: MessageQueue, what: str | type[Event]) -> AsyncIterator[Seen[Received]]:
+async def listening(
+    queue: MessageQueue, what: str | type[Event], missed: Callable[[], None] | None = None
+) -> AsyncIterator[Seen[Received]]:
     """Collects what `queue.listen` gives; entered when it certainly listens."""
     seen, ready = Seen[Received](), asyncio.Event()
 
     async def listen() -> None:
         # As MessageQueue.listen, which does not say when it begins.
         pattern = what if isinstance(what, str) else what.__subject__
-        async with queue.transport.listen(pattern) as messages:
+        async with queue.transport.listen(pattern, missed) as messages:
             ready.set()
             async for message in messages:
                 seen.add(message)
@@ -46,6 +51,13 @@ async def listening(queue: MessageQueue, what: str | type[Event]) -> AsyncIterat
 def data(messages: list[Received]) -> list[int]:
     """What these messages are told apart by."""
     return [message.data["number"] for message in messages]
+
+
+async def _hears(queue: MessageQueue, event: Event, heard: Seen[Received], count: int) -> bool:
+    """Whether so many were heard; another is published, as it may be lost while the connection comes back."""
+    with suppress(QueueUnavailable):
+        await queue.publish(event, durable=False)
+    return len(heard) >= count
 
 
 class Listening(Conformance):
@@ -170,6 +182,23 @@ class Listening(Conformance):
         await queue.publish(event(4), durable=False)
         assert numbers(handled.items) == [3]
         assert data(await queue.waiting(event, fresh("group"))) == [3]
+
+    async def test_listener_is_told_that_it_may_have_missed_something(self, server: Server) -> None:
+        """However soon the connection is back: who looks now and then whether it stands does not see that."""
+        event, gaps = numbered(), Seen[str]()
+        async with (
+            Proxy(server) as proxy,
+            connect(proxy.url) as queue,
+            listening(queue, event, lambda: gaps.add("gap")) as heard,
+        ):
+            await queue.publish(event(0), durable=False)
+            await heard.has(1)
+            assert len(gaps) == 0
+            for _ in range(3):
+                told, had = len(gaps), len(heard)
+                proxy.cut()
+                await gaps.has(told + 1)
+                await until(partial(_hears, queue, event(1), heard, had + 1), "it goes on")
 
     async def test_closed_generator_can_be_opened_again(self, queue: MessageQueue) -> None:
         event = numbered()

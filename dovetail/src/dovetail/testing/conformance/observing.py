@@ -87,7 +87,7 @@ class Observing(Conformance):
             await all_handled(queue, group.name)
         told.check(handled=100, published=100, calls=100)
         assert 1 <= told.most_in_hand <= 100
-        assert 0 < told.seconds < 1
+        assert 0 < told.seconds < 10
 
     async def test_told_at_once_while_the_next_handler_waits(self, queue: MessageQueue) -> None:
         event, group, told, go_on = numbered(), Group(fresh("group")), Told(), asyncio.Event()

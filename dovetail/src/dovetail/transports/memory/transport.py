@@ -85,9 +85,11 @@ class MemoryTransport:
         self._store.broadcast(subject, body)
 
     @asynccontextmanager
-    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
+    async def listen(
+        self, pattern: str, missed: Callable[[], None] | None = None
+    ) -> AsyncIterator[AsyncIterator[Received]]:
         """As Transport.listen."""
-        mailbox: Mailbox[Received] = Mailbox(pattern)
+        mailbox: Mailbox[Received] = Mailbox(pattern, missed)
         key, store = object(), self._store
         store.listeners[key] = (
             pattern,

@@ -69,6 +69,7 @@ class Client:
         self.address = address
         self.info = ServerInfo()
         self.on_connected: list[Callable[[], None]] = []
+        self.on_lost: list[Callable[[], None]] = []
         self._options = options
         #: Known once open: an address may be turned into a queue before there is a loop.
         self.loop: asyncio.AbstractEventLoop
@@ -326,6 +327,8 @@ class Client:
         self._why = plain_error(error) if error else "closed by the server"
         self._connected.clear()
         self._fail_waiting()
+        for callback in self.on_lost:
+            callback()
 
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -32,9 +32,11 @@ _INTERNAL = ("$", "_INBOX.", f"{RESERVED}.")
 
 
 @asynccontextmanager
-async def listening(client: Client, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
+async def listening(
+    client: Client, pattern: str, missed: Callable[[], None] | None
+) -> AsyncIterator[AsyncIterator[Received]]:
     """As Transport.listen."""
-    mailbox: Mailbox[Received] = Mailbox(pattern)
+    mailbox: Mailbox[Received] = Mailbox(pattern, missed)
     hidden = _INTERNAL if pattern.startswith(("*", ">")) else ()
     recent: dict[str, None] = {}
 
@@ -53,11 +55,13 @@ async def listening(client: Client, pattern: str) -> AsyncIterator[AsyncIterator
             mailbox.put(received(name, payload, fields))
 
     sid = client.subscribe(pattern.encode(), arrived)
+    client.on_lost.append(mailbox.gap)
     try:
         # Only when the server has seen the subscription is it true that nothing is missed from now on.
         await subscribed(client, pattern)
         yield aiter(mailbox)
     finally:
+        client.on_lost.remove(mailbox.gap)
         client.forget(sid)
 
 

@@ -137,9 +137,11 @@ class NatsTransport:
             ) from error
         wire.write(message)
 
-    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+    def listen(
+        self, pattern: str, missed: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
-        return listening(self._client, pattern)
+        return listening(self._client, pattern, missed)
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""

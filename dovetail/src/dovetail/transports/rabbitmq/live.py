@@ -90,9 +90,11 @@ class Live:
     # Listening
 
     @asynccontextmanager
-    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
+    async def listen(
+        self, pattern: str, missed: Callable[[], None] | None
+    ) -> AsyncIterator[AsyncIterator[Received]]:
         """As Transport.listen."""
-        mailbox: Mailbox[Received] = Mailbox(pattern)
+        mailbox: Mailbox[Received] = Mailbox(pattern, missed)
 
         def came(content: Content) -> None:
             if matches(pattern, content.key):
@@ -101,8 +103,12 @@ class Live:
         async def attach(channel: Channel) -> None:
             await _own_queue(channel, LIVE, key_of(pattern), came)
 
-        async with self._attached(attach):
-            yield aiter(mailbox)
+        self._client.on_lost.append(mailbox.gap)
+        try:
+            async with self._attached(attach):
+                yield aiter(mailbox)
+        finally:
+            self._client.on_lost.remove(mailbox.gap)
 
     # Asking
 

@@ -109,9 +109,11 @@ class RabbitTransport:
         """As Transport.broadcast."""
         await self._live.broadcast(subject, body, self._options.timeout)
 
-    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+    def listen(
+        self, pattern: str, missed: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
-        return self._live.listen(pattern)
+        return self._live.listen(pattern, missed)
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""

@@ -45,9 +45,11 @@ class Live:
         self._hears_answers: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def listen(self, pattern: str) -> AsyncIterator[AsyncIterator[Received]]:
+    async def listen(
+        self, pattern: str, missed: Callable[[], None] | None
+    ) -> AsyncIterator[AsyncIterator[Received]]:
         """As Transport.listen."""
-        mailbox: Mailbox[Received] = Mailbox(pattern)
+        mailbox: Mailbox[Received] = Mailbox(pattern, missed)
         wild = is_pattern(pattern)
 
         def arrived(channel: bytes, payload: bytes) -> None:
@@ -59,9 +61,11 @@ class Live:
         kind, name = ("pmessage", glob_of(pattern)) if wild else ("message", pattern)
         channel = self._channels + name
         await self._pubsub.subscribe(kind, channel, arrived)
+        self._pubsub.on_lost.append(mailbox.gap)
         try:
             yield aiter(mailbox)
         finally:
+            self._pubsub.on_lost.remove(mailbox.gap)
             self._pubsub.forget(kind, channel, arrived)
 
     def _is_foreign(self, subject: str) -> bool:

@@ -30,7 +30,7 @@ class PubSub:
     def __init__(self, address: Address, options: QueueOptions) -> None:
         self._client = Client(address, options, quiet=True, on_push=self._pushed)
         self._client.on_connected.append(self._subscribe_again)
-        self.on_connected = self._client.on_connected
+        self.on_connected, self.on_lost = self._client.on_connected, self._client.on_lost
         self._callbacks: dict[tuple[bytes, bytes], list[OnMessage]] = {}
         #: What the server was told, and has not said that it has done.
         self._unconfirmed: set[tuple[bytes, bytes]] = set()

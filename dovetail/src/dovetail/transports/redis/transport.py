@@ -96,9 +96,11 @@ class RedisTransport:
             "PUBLISH", self._channels + subject, body, deadline=deadline, repeat=False
         )
 
-    def listen(self, pattern: str) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
+    def listen(
+        self, pattern: str, missed: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
         """As Transport.listen."""
-        return self._live.listen(pattern)
+        return self._live.listen(pattern, missed)
 
     async def claim(self, claim: Claim) -> Subscription:
         """As Transport.claim."""

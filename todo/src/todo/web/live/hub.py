@@ -23,7 +23,7 @@ from todo.web.live.telling import Telling
 
 log = logging.getLogger("todo.web.live")
 
-#: Seconds between two looks at the queue's connection, and at whether anything else is to be done.
+#: Seconds between two looks at whether anything is to be done.
 TICK = 0.25
 #: Seconds between two looks at queue and database while all is well, in case an event was missed.
 LATE = 10.0
@@ -178,7 +178,7 @@ class LivePages:
                 async with asyncio.timeout(TICK):
                     await self._poked.wait()
             now = _now()
-            if not self._queue.connected or now - ticked > TICK + STALL:
+            if now - ticked > TICK + STALL:
                 self.missed()
             ticked = now
             self._telling.look_back(now)

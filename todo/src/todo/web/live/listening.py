@@ -46,7 +46,7 @@ class Listening:
     async def _listen(self) -> None:
         while True:
             with suppress(QueueError):
-                async for event in self._queue.listen(EVENTS):
+                async for event in self._queue.listen(EVENTS, missed=self.lost):
                     if event.subject == Here.__subject__:
                         self._is_here(event)
                     else:
