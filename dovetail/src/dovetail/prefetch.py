@@ -39,9 +39,12 @@ class Window:
         if waited > SLOW_SECONDS:
             self.size = max(1, self.size // 2)
 
-    def room(self, held: int, held_bytes: int, asked: int = 0) -> int:
-        """How many to ask for, beyond those asked for already; 0 where it is not worth a request."""
-        room = self.size - held - asked
+    def room(self, held: int, held_bytes: int, asked: int = 0, idle: int = 0) -> int:
+        """How many to ask for, beyond those asked for already; 0 where it is not worth a request.
+
+        At least one for each of `idle` handlers, however slow the others are.
+        """
+        room = min(max(self.size, held + idle), self._most) - held - asked
         if held_bytes >= MOST_BYTES or (asked and room * 2 < self.size):
             return 0
         return max(0, room)

@@ -14,6 +14,7 @@ import msgspec
 from dovetail.delivery import Claim, Delivery
 from dovetail.errors import DovetailError, QueueFull
 from dovetail.letters import DeadLetter
+from dovetail.prefetch import MOST_BYTES, SLOW_SECONDS, Window
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.attempts import Attempts, Count
 from dovetail.transports.nats.client import Client
@@ -29,14 +30,6 @@ log = logging.getLogger("dovetail.nats")
 PULL_SECONDS = 30
 #: The server says that an idle pull request still stands. Two of them missed: it does not.
 HEARTBEAT_SECONDS = 2
-#: Bytes in our hands above which nothing more is asked for, and the most that one request brings in.
-MOST_BYTES = 16 * 1024 * 1024
-#: Messages in our hands at first. A larger window is earned, so that one member does not sit on what
-#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
-FIRST_WINDOW = 4
-WINDOW_SECONDS = 0.5
-#: A message that waited longer for its handler than this should rather have gone to another member.
-SLOW_SECONDS = 1.0
 RESTORE_SECONDS = 0.5
 MOST_ACKED_LATE = 1000
 _OURS = b"dovetail."
@@ -71,10 +64,7 @@ class NatsSubscription:
         self._blocks = 0
         #: Messages that were asked for and have not come.
         self._asked = 0
-        #: Messages that came since `_counted_from`.
-        self._came = 0
-        self._counted_from = 0.0
-        self._window = min(FIRST_WINDOW, claim.prefetch)
+        self._window = Window(claim.prefetch)
         self._fetchers: deque[asyncio.Future[None]] = deque()
         #: Those that wait, and those that were woken and did not run yet.
         self._idle = 0
@@ -97,7 +87,7 @@ class NatsSubscription:
         """As Subscription.fetch."""
         buffer = self._buffer
         if len(buffer) < most:
-            self._widen()
+            self._window.too_little(self._loop.time())
         while self._is_late() or not buffer:
             if self._stopped:
                 return ()
@@ -105,12 +95,9 @@ class NatsSubscription:
                 raise self._refused
             if not buffer:
                 await self._arrival()
-        if self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
-            self._window = max(1, self._window // 2)
-        if self._idle:
-            most = min(
-                most, -(-len(buffer) // (self._idle + 1))
-            )  # the others are to have work, too
+        self._window.taken(self._loop.time() - buffer[0].arrived)
+        if self._idle:  # the others are to have work, too
+            most = min(most, -(-len(buffer) // (self._idle + 1)))
         if most >= len(buffer):
             taken = list(buffer)
             buffer.clear()
@@ -203,25 +190,12 @@ class NatsSubscription:
             if not fetcher.done():
                 fetcher.set_result(None)
 
-    def _widen(self) -> None:
-        """The handlers could take more than there is: hold more from now on, if they were that fast."""
-        now = self._loop.time()
-        fast = now - self._counted_from < WINDOW_SECONDS
-        if fast and self._came < self._window:
-            return
-        if fast:
-            self._window = min(self._claim.prefetch, self._window * 2)
-        self._came, self._counted_from = 0, now
-
     def _pull(self) -> None:
         """Ask for what there is room for, unless it is too little to be worth a request."""
-        held = len(self._held)
         # At least one for each loop of handlers that has nothing to do, however slow the others are.
-        wanted = min(max(self._window, held + len(self._fetchers)), self._claim.prefetch)
-        room = wanted - held - self._asked
-        if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
-            return
-        if self._held.bytes >= MOST_BYTES:
+        idle = len(self._fetchers)
+        room = self._window.room(len(self._held), self._held.bytes, self._asked, idle)
+        if self._stopped or not room:
             return
         self._asked += room
         request = {
@@ -264,7 +238,7 @@ class NatsSubscription:
         delivery.arrived = self._heard = self._loop.time()
         delivery.count = NO_COUNT
         self._held.add(delivery)
-        self._came += 1
+        self._window.came += 1
         if deliveries == b"1":
             self._buffer.append(delivery)
             if self._fetchers:
@@ -389,7 +363,7 @@ class NatsSubscription:
 
     async def _hold_less(self, window: int) -> None:
         """Take back what was asked for, so that what is released does not come straight back."""
-        self._window = max(1, min(self._window, window))
+        self._window.size = max(1, min(self._window.size, window))
         if self._asked:
             self._asked = 0
             former, self._inbox = self._sid, self._client.new_inbox()
