@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-#: Bytes in a member's hands above which nothing more is asked for.
+#: Bytes that a member has in flight, above which nothing more is asked for.
 MOST_BYTES = 16 * 1024 * 1024
-#: Messages in a member's hands at first. A larger window is earned, so that one member does not sit on what
-#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
+#: Messages that a member has in flight at first. A larger window is earned, so that one member does not sit
+#: on what others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
 FIRST_WINDOW = 4
 WINDOW_SECONDS = 0.5
 #: A message that waited longer for its handler than this should rather have gone to another member.
