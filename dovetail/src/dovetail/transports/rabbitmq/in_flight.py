@@ -61,4 +61,5 @@ class InFlight:
         most = self.buffer.window.size
         if self.held:  # what is to come is taken to be as large as what is here
             most = min(most, max(1, MOST_BYTES * len(self.held) // max(1, self._bytes)))
-        return max(most, min(self.buffer.idle, self._prefetch))
+        # At least one for each handler that has nothing to do, however slow the others are.
+        return max(most, min(len(self.held) + self.buffer.idle, self._prefetch))
