@@ -140,7 +140,9 @@ class Metrics(Observer, Collector):
                 counter.add_metric(place, getattr(numbers, name))
             yield counter
         yield self._histogram(rows)
-        flight = _gauge("dovetail_messages_in_flight", "Messages in the hands of this process.")
+        flight = _gauge(
+            "dovetail_messages_in_flight", "Messages that this process has not settled."
+        )
         joined = _gauge("dovetail_group_joined", "1 while a worker of this process has joined.")
         for place, numbers in rows:
             flight.add_metric(place, numbers.in_hand)

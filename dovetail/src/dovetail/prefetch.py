@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-#: Bytes in a member's hands above which nothing more is asked for.
+#: Bytes that a member has in flight, above which nothing more is asked for.
 MOST_BYTES = 16 * 1024 * 1024
-#: Messages in a member's hands at first. A larger window is earned, so that one member does not sit on what
-#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
+#: Messages that a member has in flight at first. A larger window is earned, so that one member does not sit
+#: on what others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
 FIRST_WINDOW = 4
 WINDOW_SECONDS = 0.5
 #: A message that waited longer for its handler than this should rather have gone to another member.
@@ -39,9 +39,12 @@ class Window:
         if waited > SLOW_SECONDS:
             self.size = max(1, self.size // 2)
 
-    def room(self, held: int, held_bytes: int, asked: int = 0) -> int:
-        """How many to ask for, beyond those asked for already; 0 where it is not worth a request."""
-        room = self.size - held - asked
+    def room(self, held: int, held_bytes: int, asked: int = 0, idle: int = 0) -> int:
+        """How many to ask for, beyond those asked for already; 0 where it is not worth a request.
+
+        At least one for each of `idle` handlers, however slow the others are.
+        """
+        room = min(max(self.size, held + idle), self._most) - held - asked
         if held_bytes >= MOST_BYTES or (asked and room * 2 < self.size):
             return 0
         return max(0, room)

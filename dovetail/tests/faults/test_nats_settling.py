@@ -13,14 +13,14 @@ import pytest_asyncio
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from dovetail import MessageQueue, QueueFull, connect
+from dovetail import MessageQueue, QueueFull, buffer, connect
 from dovetail.delivery import Claim, Delivery
 from dovetail.letters import DeadLetter
 from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
 from dovetail.transport import Subscription
-from dovetail.transports.nats import held, subscription, transport
+from dovetail.transports.nats import held, transport
 from dovetail.transports.nats.layout import ATTEMPTS, EVENTS, consumer_of
 from dovetail.transports.nats.transport import NatsTransport
 
@@ -78,7 +78,7 @@ async def test_leases_are_renewed_while_notes_are_written(
     new_nats_server: NewServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A queue that is slow to confirm them: they are of what waits too long, and is given back."""
-    monkeypatch.setattr(subscription, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(buffer, "SLOW_SECONDS", 0)
     server, event, group = await new_nats_server(), numbered(), fresh("group")
     notes, said = Seen[Msg](), Seen[bytes]()
     async with connect(server.url, timeout=60) as queue, slow_notes(server, notes):

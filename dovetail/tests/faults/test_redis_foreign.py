@@ -23,7 +23,7 @@ from dovetail.testing.conformance.names import (
 )
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis import hands
+from dovetail.transports.redis import in_flight
 from dovetail.transports.redis.layout import events_of, queue_of
 from dovetail.transports.redis.transport import RedisTransport
 
@@ -90,7 +90,7 @@ async def test_what_ends_the_reading_is_told(
     def fail(*_: object) -> None:
         raise RuntimeError("nobody foresaw it")
 
-    monkeypatch.setattr(hands.Hands, "put", fail)
+    monkeypatch.setattr(in_flight.InFlight, "put", fail)
     event, seen = numbered(), Seen[Numbered]()
     async with Worker(queue, [recording(event, seen)]) as worker:
         await queue.publish(event(1))

@@ -1,4 +1,4 @@
-"""What one member has in its hands, and how it lets go of that."""
+"""What one member has in flight, and how it lets go of that."""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import msgspec
 
+from dovetail.buffer import Buffer
 from dovetail.delivery import Claim, Delivery
 from dovetail.errors import DovetailError, QueueFull
 from dovetail.letters import DeadLetter
+from dovetail.prefetch import MOST_BYTES
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.attempts import Attempts, Count
 from dovetail.transports.nats.client import Client
@@ -29,14 +31,6 @@ log = logging.getLogger("dovetail.nats")
 PULL_SECONDS = 30
 #: The server says that an idle pull request still stands. Two of them missed: it does not.
 HEARTBEAT_SECONDS = 2
-#: Bytes in our hands above which nothing more is asked for, and the most that one request brings in.
-MOST_BYTES = 16 * 1024 * 1024
-#: Messages in our hands at first. A larger window is earned, so that one member does not sit on what
-#: others could handle: it doubles when all of it was handled within WINDOW_SECONDS.
-FIRST_WINDOW = 4
-WINDOW_SECONDS = 0.5
-#: A message that waited longer for its handler than this should rather have gone to another member.
-SLOW_SECONDS = 1.0
 RESTORE_SECONDS = 0.5
 MOST_ACKED_LATE = 1000
 _OURS = b"dovetail."
@@ -63,7 +57,7 @@ class NatsSubscription:
         self._bury = bury
         self._restore = restore
         self._loop = asyncio.get_running_loop()
-        self._buffer: deque[NatsDelivery] = deque()
+        self._buffer: Buffer[NatsDelivery] = Buffer(claim.prefetch, self._pull)
         self._held = Held(client, claim, self._start)
         #: Keys of what was acked late, the last of them: the server may have sent it to us again.
         self._acked_late: deque[str] = deque(maxlen=MOST_ACKED_LATE)
@@ -71,18 +65,8 @@ class NatsSubscription:
         self._blocks = 0
         #: Messages that were asked for and have not come.
         self._asked = 0
-        #: Messages that came since `_counted_from`.
-        self._came = 0
-        self._counted_from = 0.0
-        self._window = min(FIRST_WINDOW, claim.prefetch)
-        self._fetchers: deque[asyncio.Future[None]] = deque()
-        #: Those that wait, and those that were woken and did not run yet.
-        self._idle = 0
         self._heard = self._loop.time()
-        self._stopped = False
         self._restoring = False
-        #: Why nothing can come, or nothing that comes can be settled.
-        self._refused: NotPermitted | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"{layout.stream_of(claim)}.{layout.consumer_of(claim.group, claim.subject)}"
         #: What stands before the subjects of commands, and of what is replayed to this group.
@@ -95,27 +79,13 @@ class NatsSubscription:
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
         """As Subscription.fetch."""
-        buffer = self._buffer
-        if len(buffer) < most:
-            self._widen()
-        while self._is_late() or not buffer:
-            if self._stopped:
-                return ()
-            if self._refused is not None:
-                raise self._refused
-            if not buffer:
-                await self._arrival()
-        if self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
-            self._window = max(1, self._window // 2)
-        if self._idle:
-            most = min(
-                most, -(-len(buffer) // (self._idle + 1))
-            )  # the others are to have work, too
-        if most >= len(buffer):
-            taken = list(buffer)
-            buffer.clear()
-            return taken
-        return [buffer.popleft() for _ in range(most)]
+        while True:
+            self._is_late()
+            taken = await self._buffer.take(most)
+            if not taken or not self._held.late:
+                return taken
+            for delivery in taken:  # the loop was blocked before they could be handled
+                self._held.let_go(delivery)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
@@ -136,7 +106,7 @@ class NatsSubscription:
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
-        if not self._stopped:
+        if not self._buffer.stopped:
             await self._hold_less(len(self._held) - len(deliveries))
         await asyncio.gather(
             *(self._release(one) for one in cast(Sequence[NatsDelivery], deliveries))
@@ -151,18 +121,16 @@ class NatsSubscription:
 
     async def stop(self) -> None:
         """As Subscription.stop."""
-        self._stopped = self._held.leaving = True
-        self._wake_all()
+        self._held.leaving = True
+        self._buffer.stop()
         # What the server sent before it saw the end of the subscription still arrives, and is released.
         await self._client.unsubscribe(self._sid)
         await asyncio.gather(*self._tasks)
-        unfetched = list(self._buffer)
-        self._buffer.clear()
-        await self.release(unfetched)
+        await self.release(self._buffer.drain())
 
     async def close(self) -> None:
         """As Subscription.close."""
-        if not self._stopped:
+        if not self._buffer.stopped:
             await self.stop()
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
@@ -175,53 +143,11 @@ class NatsSubscription:
 
     # Taking
 
-    async def _arrival(self) -> None:
-        fetcher: asyncio.Future[None] = self._loop.create_future()
-        self._fetchers.append(fetcher)
-        self._idle += 1
-        self._pull()
-        try:
-            await fetcher
-        except asyncio.CancelledError:
-            if fetcher in self._fetchers:
-                self._fetchers.remove(fetcher)
-            elif self._buffer:
-                self._wake_one()
-            raise
-        finally:
-            self._idle -= 1
-
-    def _wake_one(self) -> None:
-        while self._fetchers:
-            fetcher = self._fetchers.popleft()
-            if not fetcher.done():
-                fetcher.set_result(None)
-                return
-
-    def _wake_all(self) -> None:
-        for fetcher in self._fetchers:
-            if not fetcher.done():
-                fetcher.set_result(None)
-
-    def _widen(self) -> None:
-        """The handlers could take more than there is: hold more from now on, if they were that fast."""
-        now = self._loop.time()
-        fast = now - self._counted_from < WINDOW_SECONDS
-        if fast and self._came < self._window:
-            return
-        if fast:
-            self._window = min(self._claim.prefetch, self._window * 2)
-        self._came, self._counted_from = 0, now
-
     def _pull(self) -> None:
         """Ask for what there is room for, unless it is too little to be worth a request."""
-        held = len(self._held)
-        # At least one for each loop of handlers that has nothing to do, however slow the others are.
-        wanted = min(max(self._window, held + len(self._fetchers)), self._claim.prefetch)
-        room = wanted - held - self._asked
-        if self._stopped or room <= 0 or (self._asked and room * 2 < self._window):
-            return
-        if self._held.bytes >= MOST_BYTES:
+        buffer, held = self._buffer, self._held
+        room = buffer.window.room(len(held), held.bytes, self._asked, buffer.idle)
+        if buffer.stopped or not room:
             return
         self._asked += room
         request = {
@@ -261,20 +187,16 @@ class NatsSubscription:
         # Other clients may use any bytes.
         delivery = NatsDelivery(subject.decode(errors="replace"), payload, fields)
         delivery.sequence, delivery.reply = sequence, reply
-        delivery.arrived = self._heard = self._loop.time()
+        self._heard = self._loop.time()
         delivery.count = NO_COUNT
         self._held.add(delivery)
-        self._came += 1
         if deliveries == b"1":
-            self._buffer.append(delivery)
-            if self._fetchers:
-                self._wake_one()
+            self._buffer.put(delivery)
         else:
             self._start(self._look_up(delivery, int(deliveries)))
 
     def _may_not(self, refusal: NotPermitted) -> None:
-        self._refused = refusal
-        self._wake_all()
+        self._buffer.fail(refusal)
 
     async def _look_up(self, delivery: NatsDelivery, deliveries: int) -> None:
         """Find out how the earlier deliveries ended, then hand it over."""
@@ -293,12 +215,7 @@ class NatsSubscription:
             return
         delivery.attempt = count.failed + 1
         delivery.lost = max(0, deliveries - 1 - count.failed - count.released)
-        self._hand_over(delivery)
-
-    def _hand_over(self, delivery: NatsDelivery) -> None:
-        delivery.arrived = self._loop.time()
-        self._buffer.append(delivery)
-        self._wake_one()
+        self._buffer.put(delivery)
 
     def _told(self, headers: bytes) -> None:
         """The server ended a pull request, or says that it still stands."""
@@ -335,9 +252,9 @@ class NatsSubscription:
         try:
             await self._attempts.note(delivery.key, count)
         except DovetailError as error:
-            full = isinstance(error, QueueFull) and not self._stopped
+            full = isinstance(error, QueueFull) and not self._buffer.stopped
             if full and (mine := self._held.take_over(delivery)) is not None:
-                self._hand_over(mine)  # to a handler of ours again
+                self._buffer.put(mine)  # to a handler of ours again
                 return
             log.warning("message %s goes back when its lease ends: %s", delivery.message_id, error)
             self._held.let_go(delivery)
@@ -362,23 +279,19 @@ class NatsSubscription:
 
     def _give_back(self) -> None:
         """What waits too long for its handler here goes to another member."""
-        buffer = self._buffer
-        if buffer and self._loop.time() - buffer[0].arrived > SLOW_SECONDS:
-            overdue = list(buffer)
-            buffer.clear()
-            self._start(self.release(overdue))  # leases are renewed meanwhile
+        if self._buffer.is_overdue():
+            self._start(self.release(self._buffer.drain()))  # leases are renewed meanwhile
 
     def _is_late(self) -> bool:
         """Whether the event loop was blocked: what waits here, or is on its way, others may have by now.
 
         Then it is let go, and we ask anew.
         """
-        if self._stopped or not self._held.late:
+        if self._buffer.stopped or not self._held.late:
             return False
         self._blocks += 1
-        for delivery in self._buffer:
+        for delivery in self._buffer.drain():
             self._held.let_go(delivery)
-        self._buffer.clear()
         self._held.doubt()
         self._client.forget(self._sid)
         self._inbox = self._client.new_inbox()
@@ -389,7 +302,7 @@ class NatsSubscription:
 
     async def _hold_less(self, window: int) -> None:
         """Take back what was asked for, so that what is released does not come straight back."""
-        self._window = max(1, min(self._window, window))
+        self._buffer.window.size = max(1, min(self._buffer.window.size, window))
         if self._asked:
             self._asked = 0
             former, self._inbox = self._sid, self._client.new_inbox()
@@ -397,7 +310,7 @@ class NatsSubscription:
             await self._client.unsubscribe(former)
 
     async def _restore_consumer(self) -> None:
-        if self._restoring or self._stopped:
+        if self._restoring or self._buffer.stopped:
             return
         self._restoring = True
         try:

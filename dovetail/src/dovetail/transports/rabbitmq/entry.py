@@ -25,7 +25,7 @@ class RabbitDelivery(Delivery):
     tag: int
     arrived: float
     size: int
-    #: Whether it is on its way out of our hands.
+    #: Whether somebody has begun to settle it.
     settling: bool
 
     @property

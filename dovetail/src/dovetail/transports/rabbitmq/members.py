@@ -1,4 +1,4 @@
-"""What members have in their hands: RabbitMQ does not tell, so they are asked."""
+"""What members have in their in_flight: RabbitMQ does not tell, so they are asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.entry import headers_of
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.hands import Hands
+from dovetail.transports.rabbitmq.in_flight import InFlight
 from dovetail.transports.rabbitmq.layout import MEMBERS, PRESENCE
 from dovetail.transports.rabbitmq.live import Live
 
@@ -51,7 +51,7 @@ class Holding(msgspec.Struct):
 
 
 async def attend(
-    channel: Channel, queue: str, hands: Hands, answer: Callable[[Content, bytes], None]
+    channel: Channel, queue: str, in_flight: InFlight, answer: Callable[[Content, bytes], None]
 ) -> None:
     """Be counted, and answer questions, as long as the channel is there."""
 
@@ -61,7 +61,7 @@ async def attend(
         except msgspec.MsgspecError as error:
             log.warning("what others put into %s is no question: %s", MEMBERS, error)
             return
-        answer(content, msgspec.json.encode(_holding(queue, hands, question)))
+        answer(content, msgspec.json.encode(_holding(queue, in_flight, question)))
 
     await channel.consume(PRESENCE, lambda content: None, no_ack=True)
     declared = await channel.call(
@@ -71,8 +71,8 @@ async def attend(
     await channel.consume(declared.queue, asked, no_ack=True)
 
 
-def _holding(queue: str, hands: Hands, question: Question) -> Holding:
-    deliveries = list(hands.held.values())
+def _holding(queue: str, in_flight: InFlight, question: Question) -> Holding:
+    deliveries = list(in_flight.held.values())
     wanted = deliveries[: question.most] if question.queue == queue else []
     return Holding(
         queue,

@@ -18,12 +18,12 @@ from dovetail.transports.rabbitmq.consumers import Consumers
 from dovetail.transports.rabbitmq.delays import TOLERANCE_SECONDS, left_of
 from dovetail.transports.rabbitmq.entry import RabbitDelivery, delivery_of
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.hands import Hands
+from dovetail.transports.rabbitmq.in_flight import InFlight
 from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
 
 log = logging.getLogger("dovetail.rabbitmq")
 
-#: So often a member looks for what waits too long in its hands.
+#: So often a member looks for what waits too long for a handler.
 LOOK_SECONDS = 1.0
 #: What was given back more often goes to the end of the queue instead, where its deliveries begin at 0: the
 #: server counts them, and many are taken for workers that died.
@@ -43,7 +43,7 @@ class RabbitSubscription:
         self._queues = queues
         self._claim = claim
         self._on_channel = on_channel
-        self.hands = Hands(claim.prefetch)
+        self.in_flight = InFlight(claim.prefetch)
         self._acks = Acks()
         #: What handlers have from a connection that was lost, by identity: somebody gets it again.
         self._lost: dict[str, RabbitDelivery] = {}
@@ -57,10 +57,10 @@ class RabbitSubscription:
 
     async def _connected(self, wire: Wire) -> None:
         self._consumers = None
-        for delivery in self.hands.unfetched():
-            self.hands.let_go(delivery)
+        for delivery in self.in_flight.buffer.drain():
+            self.in_flight.let_go(delivery)
         self._lost = {}
-        for delivery in self.hands.held.values():
+        for delivery in self.in_flight.held.values():
             delivery.tag = 0
             if delivery.identity:
                 self._lost[delivery.identity] = delivery
@@ -71,7 +71,7 @@ class RabbitSubscription:
         self._acks.attach(channel)
         self._channel = channel
         self._consumers = Consumers(channel, self._queues.name, self._came)
-        self.hands.changed.set()
+        self.in_flight.changed.set()
 
     def _cancelled(self, wire: Wire) -> None:
         """The server does so where the queue was deleted, or has lost its leader."""
@@ -85,7 +85,7 @@ class RabbitSubscription:
     def _came(self, content: Content) -> None:
         delivery = delivery_of(content, self._claim.subject)
         held = self._lost.pop(delivery.identity, None) if content.redelivered else None
-        if held is not None and id(held) in self.hands.held:  # a handler has it still
+        if held is not None and id(held) in self.in_flight.held:  # a handler has it still
             held.tag, held.content = delivery.tag, content
             self._acks.came(held)
             return
@@ -93,7 +93,7 @@ class RabbitSubscription:
             return
         left = left_of(content.headers) if content.headers is not None else 0.0
         early = left > TOLERANCE_SECONDS
-        self.hands.put(delivery, for_handler=not early)
+        self.in_flight.put(delivery, for_handler=not early)
         if early:
             task = asyncio.get_running_loop().create_task(self._delay(delivery, left))
             self._delaying.add(task)
@@ -111,33 +111,33 @@ class RabbitSubscription:
         while True:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
-                    await self.hands.changed.wait()
+                    await self.in_flight.changed.wait()
             except TimeoutError:
-                overdue = self.hands.overdue()
+                overdue = self.in_flight.overdue()
             else:
                 overdue = False
-            self.hands.changed.clear()
+            self.in_flight.changed.clear()
             consumers = self._consumers
-            if consumers is not None and not self.hands.stopped:
+            if consumers is not None and not self.in_flight.buffer.stopped:
                 try:
-                    await consumers.adjust(self.hands.wanted(), len(self.hands.held))
+                    await consumers.adjust(self.in_flight.wanted(), len(self.in_flight.held))
                 except (ConnectionLost, ChannelClosed):
                     continue  # it begins anew on the next connection
             if (
                 overdue
             ):  # only now, or what is given back would come to us at once, and out of order
-                await self.release(self.hands.unfetched())
+                await self.release(self.in_flight.buffer.drain())
 
     # As Subscription
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
         """As Subscription.fetch."""
-        return await self.hands.take(most)
+        return await self.in_flight.buffer.take(most)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.ack."""
         for delivery in cast(Sequence[RabbitDelivery], deliveries):
-            if self.hands.let_go(delivery):
+            if self.in_flight.let_go(delivery):
                 self._acks.ack(delivery)
 
     async def retry(self, delivery: Delivery, pause: float) -> None:
@@ -148,11 +148,11 @@ class RabbitSubscription:
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """As Subscription.release."""
-        mine = self.hands.unsettled(cast(Sequence[RabbitDelivery], deliveries))
+        mine = self.in_flight.unsettled(cast(Sequence[RabbitDelivery], deliveries))
         worn = [one for one in mine if one.deliveries >= MOST_GIVEN_BACK]
         for delivery in mine:
             if delivery not in worn:
-                self.hands.let_go(delivery)
+                self.in_flight.let_go(delivery)
                 self._acks.give_back(delivery)
         if worn:
             for delivery in worn:
@@ -175,7 +175,7 @@ class RabbitSubscription:
         store: Callable[[Sequence[RabbitDelivery]], Awaitable[None]],
     ) -> None:
         """Store what becomes of them, and only then take them off the queue."""
-        mine = self.hands.unsettled(deliveries)
+        mine = self.in_flight.unsettled(deliveries)
         stored = False
         try:
             if mine:
@@ -183,7 +183,7 @@ class RabbitSubscription:
                 stored = True
         finally:
             for one in mine:
-                self.hands.let_go(one)
+                self.in_flight.let_go(one)
                 if stored:
                     self._acks.ack(one)
                 else:
@@ -191,7 +191,7 @@ class RabbitSubscription:
 
     async def stop(self) -> None:
         """As Subscription.stop."""
-        self.hands.stop()
+        self.in_flight.buffer.stop()
         self._tending.cancel()
         await asyncio.wait([self._tending])
         if self._consumers is not None:
@@ -199,12 +199,12 @@ class RabbitSubscription:
                 await self._consumers.rest()
             except (ConnectionLost, ChannelClosed) as error:
                 log.debug("nothing comes any more: %s", error)
-        await self.release(self.hands.unfetched())
+        await self.release(self.in_flight.buffer.drain())
 
     async def close(self) -> None:
         """As Subscription.close."""
         try:
-            if not self.hands.stopped:
+            if not self.in_flight.buffer.stopped:
                 await self.stop()
             await asyncio.gather(*self._delaying)
             self._acks.flush()
@@ -212,4 +212,4 @@ class RabbitSubscription:
                 await self._channel.close()
         finally:  # or what it holds would stay with it
             await self._connection.close()
-            self.hands.held.clear()
+            self.in_flight.held.clear()

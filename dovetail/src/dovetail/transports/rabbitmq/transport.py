@@ -130,7 +130,7 @@ class RabbitTransport:
         async def on_channel(channel: Channel) -> None:
             await self._provision(channel)
             await founding.provision(channel, claim, self._options)
-            await members.attend(channel, queues.name, subscription.hands, self._answer)
+            await members.attend(channel, queues.name, subscription.in_flight, self._answer)
 
         subscription = RabbitSubscription(connection, queues, claim, on_channel)
         connection.start()

@@ -22,7 +22,7 @@ class RedisDelivery(Delivery):
     id: bytes
     key_or_none: bytes | None
     arrived: float
-    #: Whether it is on its way out of our hands.
+    #: Whether somebody has begun to settle it.
     settling: bool
 
     @property

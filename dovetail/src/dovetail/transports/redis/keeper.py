@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dovetail.delivery import Claim, Delivery
 from dovetail.errors import DovetailError
 from dovetail.transports.redis.client import Client
-from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.settling import Settling
 
 log = logging.getLogger("dovetail.redis")
@@ -27,13 +27,13 @@ class Keeper:
         self,
         client: Client,
         claim: Claim,
-        hands: Hands,
+        in_flight: InFlight,
         settling: Settling,
         give_back: Callable[[Sequence[Delivery]], Awaitable[None]],
     ) -> None:
         self._client = client
         self._claim = claim
-        self._hands = hands
+        self._in_flight = in_flight
         self._settling = settling
         self._give_back = give_back
         self._clock = asyncio.get_running_loop().time
@@ -68,7 +68,7 @@ class Keeper:
             try:
                 if self._due <= self._clock():
                     await self._move_due()
-                    await self._give_back(self._hands.overdue())
+                    await self._give_back(self._in_flight.overdue())
                 if self._renewal <= self._clock():
                     self._renewal = self._clock() + self._claim.lease / 3
                     await self._renew()
@@ -97,16 +97,16 @@ class Keeper:
 
     async def _renew(self) -> None:
         now = self._clock()
-        for stream, held in self._hands.held.items():
+        for stream, held in self._in_flight.held.items():
             if held:
                 member = self._claim.group, self._settling.consumer
                 gone = await self._client.script("renew", stream, *member, *held)
-                self._hands.forget(stream, gone)
+                self._in_flight.forget(stream, gone)
         self._renewed = now
 
     async def _reclaim(self, silent: int, whose: str) -> None:
         """What nobody said a word about for so many milliseconds goes to whoever is free."""
-        for stream, held in self._hands.held.items():
+        for stream, held in self._in_flight.held.items():
             place = stream, self._claim.group, self._claim.subject
             count = MOST_AT_ONCE
             while count == MOST_AT_ONCE:

@@ -12,7 +12,7 @@ from hiredis import ReplyError
 
 from dovetail.errors import DovetailError
 from dovetail.transports.redis.client import Client, NoSuchGroup
-from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.wire import ConnectionLost
 
 log = logging.getLogger("dovetail.redis")
@@ -34,17 +34,17 @@ class Reader:
     def __init__(
         self,
         connection: Client,
-        hands: Hands,
+        in_flight: InFlight,
         member: tuple[str, str],
         recover: Callable[[], Awaitable[None]],
         restore: Callable[[], Awaitable[None]],
     ) -> None:
         self._connection = connection
-        self._hands = hands
+        self._in_flight = in_flight
         self._member = member
         self._recover = recover
         self._restore = restore
-        self._streams = list(hands.held)
+        self._streams = list(in_flight.held)
         #: What was given back by a member that stopped comes before what nobody had yet.
         self._queue_first = len(self._streams) > 1
         self._read_under_way: asyncio.Future[Any] | None = None
@@ -64,7 +64,7 @@ class Reader:
                 log.debug("the read ends by itself: %s", error)
                 return
             await asyncio.wait([read], timeout=UNBLOCK_SECONDS)
-        await asyncio.sleep(0)  # what it gave is in our hands then
+        await asyncio.sleep(0)  # what it gave is in flight then
 
     @contextmanager
     def giving_back(self) -> Iterator[None]:
@@ -87,10 +87,10 @@ class Reader:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """What nobody foresaw is for whoever waits for messages."""
         if not task.cancelled() and (error := task.exception()):
-            self._hands.fail(error)
+            self._in_flight.buffer.fail(error)
 
     async def _run(self) -> None:
-        while not self._hands.stopped:
+        while not self._in_flight.buffer.stopped:
             try:
                 await self._read()
             except ConnectionLost:
@@ -102,7 +102,7 @@ class Reader:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _try(self, mend: Callable[[], Awaitable[None]]) -> None:
-        while not self._hands.stopped:
+        while not self._in_flight.buffer.stopped:
             try:
                 await self._connection.ready()
                 await mend()
@@ -113,13 +113,13 @@ class Reader:
                 return
 
     async def _read(self) -> None:
-        hands = self._hands
+        in_flight = self._in_flight
         wire = await self._connection.ready()
-        while not ((room := hands.room()) or hands.stopped):
-            hands.freed.clear()
-            await hands.freed.wait()
+        while not ((room := in_flight.room()) or in_flight.buffer.stopped):
+            in_flight.freed.clear()
+            await in_flight.freed.wait()
         await self._may_read.wait()
-        if hands.stopped:
+        if in_flight.buffer.stopped:
             return
         streams = self._streams[:1] if self._queue_first else self._streams
         wait = () if self._queue_first else ("BLOCK", int(BLOCK_SECONDS * 1000))
@@ -134,4 +134,4 @@ class Reader:
             return
         self._queue_first = self._queue_first and bool(reply)
         for stream, entries in (reply or {}).items():
-            hands.put(stream.decode(), entries)
+            in_flight.put(stream.decode(), entries)

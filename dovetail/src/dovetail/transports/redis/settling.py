@@ -14,7 +14,7 @@ from dovetail.letters import DeadLetter
 from dovetail.transports.redis.acks import Acks
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.entry import RedisDelivery
-from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.in_flight import InFlight
 
 log = logging.getLogger("dovetail.redis")
 
@@ -23,19 +23,19 @@ MOST_AT_ONCE = 500
 
 
 class Settling:
-    """Each message is settled once, and stays in the member's hands until the server knows of it."""
+    """Each message is settled once, and stays in flight until the server knows of it."""
 
-    def __init__(self, client: Client, claim: Claim, consumer: str, hands: Hands) -> None:
+    def __init__(self, client: Client, claim: Claim, consumer: str, in_flight: InFlight) -> None:
         self._client = client
         self._claim = claim
         self.consumer = consumer
-        self._hands = hands
+        self._in_flight = in_flight
         self.acks = Acks(client, claim)
 
     def ack(self, deliveries: Sequence[RedisDelivery]) -> None:
         """As Subscription.ack."""
         for delivery in deliveries:
-            if self._hands.let_go(delivery):
+            if self._in_flight.let_go(delivery):
                 self.acks.add(delivery)
 
     async def still_to_be_handled(
@@ -55,7 +55,7 @@ class Settling:
         handled = {id(one) for one, said in zip(doubtful, results, strict=True) if said == b"1"}
         for one in doubtful:
             if id(one) in handled:
-                self._hands.let_go(one)
+                self._in_flight.let_go(one)
         return [one for one in deliveries if id(one) not in handled]
 
     async def release(self, deliveries: Sequence[RedisDelivery]) -> None:
@@ -70,7 +70,7 @@ class Settling:
         milliseconds = math.ceil(pause * 1000)
         mine = self._unsettled(deliveries)
         try:
-            for stream in self._hands.held:
+            for stream in self._in_flight.held:
                 there = [one for one in mine if one.stream == stream]
                 for first in range(0, len(there), MOST_AT_ONCE):
                     portion = there[first : first + MOST_AT_ONCE]
@@ -78,7 +78,7 @@ class Settling:
                     await self._client.script("back", *self._place(stream), milliseconds, *about)
         finally:
             for one in mine:
-                self._hands.let_go(one)
+                self._in_flight.let_go(one)
 
     async def bury(self, delivery: RedisDelivery, letter: DeadLetter) -> None:
         """As Subscription.bury."""
@@ -88,11 +88,11 @@ class Settling:
             try:
                 await self._client.script("bury", *place, mine.id, about, letter.body)
             finally:
-                self._hands.let_go(mine)
+                self._in_flight.let_go(mine)
 
     def _unsettled(self, deliveries: Sequence[RedisDelivery]) -> list[RedisDelivery]:
         """Those that nobody has begun to settle; from now on they are being settled."""
-        mine = [one for one in deliveries if self._hands.holds(one) and not one.settling]
+        mine = [one for one in deliveries if self._in_flight.holds(one) and not one.settling]
         for one in mine:
             one.settling = True
         return mine

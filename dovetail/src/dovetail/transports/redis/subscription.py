@@ -12,7 +12,7 @@ from dovetail.errors import DovetailError
 from dovetail.letters import DeadLetter
 from dovetail.transports.redis.client import COMMAND_SECONDS, Client
 from dovetail.transports.redis.entry import RedisDelivery
-from dovetail.transports.redis.hands import Hands
+from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.keeper import Keeper
 from dovetail.transports.redis.reader import Reader
 from dovetail.transports.redis.settling import Settling
@@ -39,17 +39,19 @@ class RedisSubscription:
         self._connection = connection
         self._member = claim.group, secrets.token_hex(8)
         self._claimed = claim.subject
-        self._hands = Hands(claim.subject, streams, claim.prefetch)
-        self._settling = Settling(client, claim, self._member[1], self._hands)
-        self._keeper = Keeper(client, claim, self._hands, self._settling, self.release)
-        self._reader = Reader(connection, self._hands, self._member, self._keeper.recover, restore)
+        self._in_flight = InFlight(claim.subject, streams, claim.prefetch)
+        self._settling = Settling(client, claim, self._member[1], self._in_flight)
+        self._keeper = Keeper(client, claim, self._in_flight, self._settling, self.release)
+        self._reader = Reader(
+            connection, self._in_flight, self._member, self._keeper.recover, restore
+        )
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
         """As Subscription.fetch."""
-        if excess := self._hands.excess():
+        if excess := self._in_flight.excess():
             await self._settling.release(excess)
-        while taken := await self._hands.take(most):
-            if (late := self._keeper.late) or self._hands.doubtful:
+        while taken := await self._in_flight.buffer.take(most):
+            if (late := self._keeper.late) or self._in_flight.doubtful:
                 taken = await self._settling.still_to_be_handled(taken, all_are_doubtful=late)
             if taken:
                 break
@@ -70,7 +72,7 @@ class RedisSubscription:
         """As Subscription.release."""
         if not deliveries:
             return
-        if not self._hands.stopped and self._hands.rest():
+        if not self._in_flight.buffer.stopped and self._in_flight.buffer.rest():
             # Or what we give back would come to us at once.
             await self._reader.interrupt(self._client)
         with self._reader.giving_back():
@@ -82,21 +84,21 @@ class RedisSubscription:
 
     async def stop(self) -> None:
         """As Subscription.stop."""
-        self._hands.stop()
+        self._in_flight.buffer.stop()
         await self._reader.stop(self._client)
-        await self._settling.release(self._hands.unfetched())
+        await self._settling.release(self._in_flight.buffer.drain())
 
     async def close(self) -> None:
         """As Subscription.close."""
         try:
-            if not self._hands.stopped:
+            if not self._in_flight.buffer.stopped:
                 await self.stop()
         finally:  # or it would go on taking messages
             await self._keeper.stop()
             await self._connection.close()
         await self._settling.acks.arrived(COMMAND_SECONDS)
-        self._hands.clear()
-        for stream in self._hands.held if self._client.connected else ():
+        self._in_flight.clear()
+        for stream in self._in_flight.held if self._client.connected else ():
             try:
                 await self._client.script("leave", stream, *self._member, self._claimed)
             except DovetailError as error:

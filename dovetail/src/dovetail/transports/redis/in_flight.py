@@ -1,0 +1,89 @@
+"""What one member has of its streams and has not settled: waiting for a handler, or with one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from dovetail.buffer import Buffer
+from dovetail.prefetch import MOST_BYTES
+from dovetail.transports.redis.entry import Fields, RedisDelivery, delivery_of
+
+
+class InFlight:
+    """Bounded by the buffer's window. `streams` are those of which the member has a share."""
+
+    def __init__(self, claimed: str, streams: Sequence[str], prefetch: int) -> None:
+        self._claimed = claimed
+        self._prefetch = prefetch
+        self.held: dict[str, dict[bytes, RedisDelivery]] = {stream: {} for stream in streams}
+        self._bytes = 0
+        #: The largest body that came lately: what is asked for next is taken to be as large.
+        self._size = 1
+        #: Set when there may be room for more.
+        self.freed = asyncio.Event()
+        self.buffer: Buffer[RedisDelivery] = Buffer(prefetch, self.freed.set)
+        #: Whether something came that was delivered before, to us or to others.
+        self.doubtful = False
+
+    def put(self, stream: str, entries: Sequence[tuple[bytes, Fields]]) -> None:
+        """Entries that came from a stream."""
+        held, claimed, largest = self.held[stream], self._claimed, 1
+        for entry, fields in entries:
+            delivery = delivery_of(stream, entry, fields, claimed)
+            delivery.settling = False
+            held[entry] = delivery
+            size = len(delivery.body)
+            self._bytes += size
+            largest = max(largest, size)
+            if delivery.key_or_none:
+                self.doubtful = True
+            self.buffer.put(delivery)
+        if entries:
+            self._size = largest
+
+    def let_go(self, delivery: RedisDelivery) -> bool:
+        """It is settled; False where it was before."""
+        if self.held[delivery.stream].pop(delivery.id, None) is None:
+            return False
+        self._bytes -= len(delivery.body)
+        self.freed.set()
+        return True
+
+    def holds(self, delivery: RedisDelivery) -> bool:
+        """Whether it is not settled yet."""
+        return delivery.id in self.held[delivery.stream]
+
+    def forget(self, stream: str, ids: Iterable[bytes]) -> None:
+        """They went to another member. What a handler has of them stays: it may yet be acked."""
+        held = self.held[stream]
+        for delivery in self.buffer.discard(one for entry in ids if (one := held.get(entry))):
+            self.let_go(delivery)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        for held in self.held.values():
+            held.clear()
+
+    def overdue(self) -> list[RedisDelivery]:
+        """Hand back what waits so long that it had better gone to another member."""
+        return self.buffer.drain() if self.buffer.is_overdue() or self.buffer.busy else []
+
+    def excess(self) -> list[RedisDelivery]:
+        """Hand back what came beyond the prefetch, because two streams were read at once."""
+        return self.buffer.newest(self.count - self._prefetch)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.held.values()))
+
+    def room(self) -> int:
+        """How many messages to read next; 0 where it is not worth while."""
+        held, buffer = self.count, self.buffer
+        room = buffer.window.room(held, self._bytes)
+        if buffer.idle and not len(buffer):
+            room = max(room, min(buffer.idle, self._prefetch - held))
+        elif buffer.busy or (len(buffer) and room * 2 < buffer.window.size):
+            return 0
+        return min(room, max(1, (MOST_BYTES - self._bytes) // self._size))
