@@ -1,10 +1,12 @@
 # `make` alone lists the targets. ARGS= is passed on: make up ARGS="--scale save-handler=3"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-containers check bench format lock images dist clean dev servers
+.PHONY: help setup up test quick test-containers check bench format lock images dist clean dev servers
 BIN := .venv/bin
 PYTHON ?=
 ARGS ?=
+QUICK := $(addprefix dovetail/tests/,unit transports/test_memory.py transports/test_nats.py) \
+	$(addprefix todo/tests/,unit api web store)
 
 # An environment that was moved here, or whose interpreter is gone, is made anew.
 $(shell [ "`cat .venv/.home 2>/dev/null`" = "$(CURDIR)" ] && [ -x $(BIN)/python ] \
@@ -21,6 +23,9 @@ up: setup ## run the whole to-do application; Ctrl-C stops it
 
 test: dev servers ## run all tests, on real servers, three at a time; ARGS are pytest's
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+quick: dev servers ## run what needs neither kills, browser nor any server but NATS: two minutes
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m quick $(ARGS) $(QUICK)
 
 test-containers: dev ## run the images and the Compose files on a real container engine
 	@scripts/test-containers.sh $(ARGS)

@@ -26,6 +26,13 @@ from dovetail.testing.servers import (
 
 __all__ = ["dovetail", "todo"]
 
+#: What `make quick` leaves out: these servers, marks, and parts of the suite that all transports pass.
+_SLOW_SERVERS = {
+    f"{new}{kind}_server" for new in ("", "new_") for kind in ("postgres", "redis", "rabbit")
+}
+_SLOW_MARKS = ("faults", "browser", "heavy", "slow")
+_KILLING = {f"dovetail.testing.conformance.{name}" for name in ("killing", "outages", "restarting")}
+
 AnyServer = TypeVar("AnyServer", bound=Server)
 Outcome = Generator[None, Any, Any]
 
@@ -38,6 +45,19 @@ def _without_server() -> Outcome:
         if os.environ.get("CI"):
             pytest.fail(str(missing), pytrace=False)
         pytest.skip(str(missing))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make quick` runs."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _is_quick(item):
+            item.add_marker("quick")
+
+
+def _is_quick(item: pytest.Function) -> bool:
+    if _SLOW_SERVERS & set(item.fixturenames) or any(map(item.get_closest_marker, _SLOW_MARKS)):
+        return False
+    return "[postgresql" not in item.name and item.function.__module__ not in _KILLING
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # so that a test's time limit begins when it does

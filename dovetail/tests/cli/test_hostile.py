@@ -26,7 +26,7 @@ from dovetail.envelope import encode, received
 from dovetail.testing.servers import NatsServer
 
 from .support import LIMIT_SECONDS, Done, dovetail, running, shell
-from .test_terminal import on_terminal
+from .terminal import on_terminal
 
 #: A line of its own, Escape, OSC 8, C1, bidirectional controls, the separators, and rich's markup.
 EVIL = "x\n00:00:00 FORGED\r\x1b[2K\x1b]8;;http://evil\x07\x9b31m\x85\u202e\u2066\u2028FORGED[red][link=x]"

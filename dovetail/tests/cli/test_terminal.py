@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import pty
 import re
-import struct
-import termios
 
 from dovetail import Backoff, Group, MessageQueue, Received, Worker
 from dovetail.testing.servers import NatsServer
 
-from .support import LIMIT_SECONDS, dovetail, launch
+from .support import LIMIT_SECONDS, dovetail
+from .terminal import on_terminal
 
 BOLD = re.compile(r"\x1b\[[01]?m")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3|4|9|10)\d[0-9;]*m")
-
-
-async def on_terminal(*arguments: str, columns: int, **environment: str) -> list[str]:
-    """The lines that the command writes to a terminal of this width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = await launch(*arguments, stdout=theirs, env={"TERM": "xterm-256color"} | environment)
-    os.close(theirs)
-    written = await asyncio.to_thread(_everything, ours)
-    async with asyncio.timeout(LIMIT_SECONDS):
-        await process.communicate()
-    os.close(ours)
-    return written.decode().splitlines()
-
-
-def _everything(descriptor: int) -> bytes:
-    written = b""
-    while True:
-        try:
-            written += os.read(descriptor, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            return written
 
 
 async def kill_one(server: NatsServer, queue: MessageQueue) -> None:

@@ -27,22 +27,8 @@ from dovetail.transports.redis.layout import events_of
 from dovetail.transports.redis.subscription import RedisSubscription
 from dovetail.transports.redis.transport import RedisTransport
 
+from .cut_off import CutOff
 from .redis_cli import redis_cli
-from .test_connections import (
-    test_black_hole_is_noticed_and_left,
-    test_cut_again_and_again,
-    test_handled_while_the_queue_is_away_is_acked_or_comes_again,
-    test_requests_survive_a_cut,
-    test_says_that_it_lost_and_regained_the_connection,
-)
-
-__all__ = [
-    "test_black_hole_is_noticed_and_left",
-    "test_cut_again_and_again",
-    "test_handled_while_the_queue_is_away_is_acked_or_comes_again",
-    "test_requests_survive_a_cut",
-    "test_says_that_it_lost_and_regained_the_connection",
-]
 
 NewServer = Callable[..., Awaitable[RedisServer]]
 pytestmark = pytest.mark.faults
@@ -58,6 +44,10 @@ async def proxy(redis_server: RedisServer) -> AsyncIterator[Proxy]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is noticed after half a second rather than after five."""
     monkeypatch.setattr(client, "PING_SECONDS", 0.5)
+
+
+class TestCutOffRedis(CutOff):
+    pass
 
 
 async def test_unconfirmed_message_published_again_is_one(

@@ -27,8 +27,8 @@ from dovetail.transports.redis import in_flight
 from dovetail.transports.redis.layout import events_of, queue_of
 from dovetail.transports.redis.transport import RedisTransport
 
+from .cut_off import answers
 from .redis_cli import redis_cli
-from .test_connections import _answers
 
 NewServer = Callable[..., Awaitable[RedisServer]]
 pytestmark = pytest.mark.faults
@@ -116,7 +116,7 @@ async def test_flushed_under_a_running_worker(new_redis_server: NewServer, comma
         await load.publish(publisher, range(300, 400))
         await load.handled.has(400)
         await all_handled(queue, load.group.name)
-        await until(lambda: _answers(publisher, kind(1)), "requests are answered again")
+        await until(lambda: answers(publisher, kind(1)), "requests are answered again")
     load.check(400)
 
 

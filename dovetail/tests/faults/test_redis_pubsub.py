@@ -19,8 +19,8 @@ from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis import client, pubsub
 from dovetail.transports.redis.transport import RedisTransport
 
+from .cut_off import answers
 from .redis_cli import redis_cli
-from .test_connections import _answers
 
 NewServer = Callable[..., Awaitable[RedisServer]]
 pytestmark = pytest.mark.faults
@@ -83,7 +83,7 @@ async def test_listener_that_gives_up_before_it_listens(
     await nothing_left(queue, server)
 
 
-async def test_server_that_does_not_take_whoever_answers(
+async def test_server_that_does_not_take_whoeveranswers(
     queue: MessageQueue, server: RedisServer
 ) -> None:
     kind = question()
@@ -166,7 +166,7 @@ async def test_requests_survive_a_fail_over(
         await until(lambda: _follows(second), "the replica has caught up")
         await redis_cli(second, "REPLICAOF", "NO", "ONE")
         await redis_cli(first, "REPLICAOF", second.host, str(second.port))
-        await until(lambda: _answers(asking, kind(2)), "requests are answered again")
+        await until(lambda: answers(asking, kind(2)), "requests are answered again")
 
 
 async def test_requests_survive_that_their_slot_goes_and_comes(
@@ -190,7 +190,7 @@ async def test_requests_survive_that_their_slot_goes_and_comes(
         await redis_cli(server, "CLUSTER", "ADDSLOTS", slot)
         with suppress(NobodyListening):  # who answers may be later than who asks
             await answer
-        await until(lambda: _answers(asking, kind(2)), "requests are answered again")
+        await until(lambda: answers(asking, kind(2)), "requests are answered again")
 
 
 async def _follows(server: RedisServer) -> bool:

@@ -22,6 +22,7 @@ from dovetail.testing.conformance.names import Numbered, numbered
 from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import RedisServer
 
+from .cut_off import said
 from .redis_cli import redis_cli
 
 NewServer = Callable[..., Awaitable[RedisServer]]
@@ -94,7 +95,7 @@ async def test_password_changed_while_connected(
         await server.kill()
         server.settings = {"requirepass": SECRET}
         await server.start()
-        await until(lambda: _said(caplog, "WRONGPASS"), "it says why it cannot")
+        await until(lambda: said(caplog, "WRONGPASS"), "it says why it cannot")
         with pytest.raises(QueueUnavailable):
             await queue.publish(numbered()(1))
         await server.kill()
@@ -238,10 +239,6 @@ class Answering:
         await reader.read(1)
         writer.write(self._answer)
         writer.close()
-
-
-async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
-    return text in caplog.text
 
 
 async def _connected(queue: MessageQueue) -> bool:

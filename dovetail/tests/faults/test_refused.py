@@ -27,6 +27,8 @@ from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
 from dovetail.transports.nats.layout import EVENTS
 
+from .cut_off import said
+
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
 
@@ -115,7 +117,7 @@ async def test_password_changed_while_connected(
         await server.kill()
         server.config = LOCKED.replace("password: p", f"password: {SECRET}")
         await server.start()
-        await until(lambda: _said(caplog, "Authorization Violation"), "it says why it cannot")
+        await until(lambda: said(caplog, "Authorization Violation"), "it says why it cannot")
         with pytest.raises(QueueUnavailable):
             await queue.publish(numbered()(1))
         await server.kill()
@@ -223,10 +225,6 @@ async def test_message_over_the_streams_limit(new_nats_server: NewServer) -> Non
         [letter] = await queue.dead_letters.list(group=group.name)
     assert seen.items == [1, 2]
     assert "max_msg_size" in letter.reason
-
-
-async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
-    return text in caplog.text
 
 
 async def _connected(queue: MessageQueue) -> bool:

@@ -12,8 +12,11 @@ from starlette.applications import Starlette
 
 from dovetail import MessageQueue, connect, new_id
 from todo.api.app import create_app
+from todo.items import Item
 from todo.settings import Settings
 from todo.store import Store, open_store
+
+from .support import items
 
 
 @pytest.fixture
@@ -45,3 +48,10 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://todo.test") as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def item(store: Store) -> Item:
+    (one,) = items("Buy milk")
+    await store.add([one])
+    return one

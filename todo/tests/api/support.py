@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import uuid
 from collections.abc import AsyncIterator
@@ -15,9 +16,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dovetail import MessageQueue, new_id
-from todo.events import NewItem
+from todo.events import ANY_CHANGE, CHANGES, Change, NewItem
 from todo.items import Item
 from todo.store import Store
+
+PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 @asynccontextmanager
@@ -74,3 +77,17 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await task
+
+
+async def changes(queue: MessageQueue) -> list[Change]:
+    """Every change that was published; nothing handles them."""
+    received = await queue.waiting(ANY_CHANGE, "nobody", most=1000)
+    return [msgspec.convert(one.data, CHANGES[one.subject]) for one in received]
+
+
+async def patch(
+    client: httpx.AsyncClient, id: str, body: object, headers: dict[str, str] | None = None
+) -> httpx.Response:
+    return await client.patch(
+        f"/todo/{id}", content=json.dumps(body), headers=PATCH | (headers or {})
+    )

@@ -15,9 +15,6 @@ from dovetail import MessageQueue, Worker, new_id
 from todo.api.app import create_app
 from todo.changing import change_of
 from todo.events import (
-    ANY_CHANGE,
-    CHANGES,
-    Change,
     ItemCompleted,
     ItemEdited,
     ItemRemoved,
@@ -28,37 +25,15 @@ from todo.items import Item
 from todo.settings import SaveHandlerSettings, Settings
 from todo.store import Store
 
-from .support import client_of, is_problem, items
+from .support import PATCH, changes, client_of, is_problem, items, patch
 
-PATCH = {"Content-Type": "application/merge-patch+json"}
 WAIT = {"Prefer": "wait=10"}
-
-
-@pytest_asyncio.fixture
-async def item(store: Store) -> Item:
-    (one,) = items("Buy milk")
-    await store.add([one])
-    return one
 
 
 @pytest_asyncio.fixture
 async def saving(queue: MessageQueue, store: Store) -> AsyncIterator[None]:
     async with Worker(queue, [save_handler(store, SaveHandlerSettings())]):
         yield
-
-
-async def changes(queue: MessageQueue) -> list[Change]:
-    """Every change that was published; nothing handles them."""
-    received = await queue.waiting(ANY_CHANGE, "nobody", most=1000)
-    return [msgspec.convert(one.data, CHANGES[one.subject]) for one in received]
-
-
-async def patch(
-    client: httpx.AsyncClient, id: str, body: object, headers: dict[str, str] | None = None
-) -> httpx.Response:
-    return await client.patch(
-        f"/todo/{id}", content=json.dumps(body), headers=PATCH | (headers or {})
-    )
 
 
 async def test_accepted_once_the_queue_has_it(

@@ -18,10 +18,7 @@ from todo.items import Item
 from todo.settings import SaveHandlerSettings
 from todo.store import Store
 
-from .support import is_problem, items, until_saved
-from .test_changing import changes, item, patch
-
-__all__ = ["item"]  # the fixture
+from .support import changes, is_problem, items, patch, until_saved
 
 
 async def tag_of(client: httpx.AsyncClient, id: str) -> str:

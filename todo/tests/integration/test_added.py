@@ -21,7 +21,7 @@ from todo.items import Item, items_of
 from ..webhooks.receiver import plainly, receiving  # noqa: TID252 - tests have no absolute names
 from .commands import PATIENCE_SECONDS, Command
 from .conftest import Todo
-from .test_up import RUNS
+from .support import RUNS
 
 WRONG = 2
 SECRET = "abcdefghijklmnopqrstuvwxyz"

@@ -16,7 +16,7 @@ from .commands import children
 from .conftest import Todo
 from .control_socket import Conversation, held_by_somebody_else
 from .scaling import refused, scaled
-from .test_up import RUNS, components
+from .support import RUNS, components
 
 LIST = b'{"version": 1}\n'
 #: Time for a whole line, and some for a busy machine.

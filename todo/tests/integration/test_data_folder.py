@@ -13,7 +13,7 @@ from dovetail.embedded import running
 
 from .commands import children
 from .conftest import Todo
-from .test_up import RUNS, add
+from .support import RUNS, add
 
 
 def _open_paths(folder: Path) -> list[str]:

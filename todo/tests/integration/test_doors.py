@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from .conftest import Todo
-from .test_up import RUNS
+from .support import RUNS
 
 PASSWORD = "open sesame"
 BEARER = {"Authorization": f"Bearer {PASSWORD}"}

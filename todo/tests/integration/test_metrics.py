@@ -16,7 +16,7 @@ from dovetail.testing.servers import ServerMissing
 
 from .commands import PATIENCE_SECONDS, Command
 from .conftest import Todo
-from .test_up import RUNS, add
+from .support import RUNS, add
 
 COMPONENTS = ("web", "api", "save-handler", "audit-handler", "mutating-handler")
 #: Of every component, when the queue's status was read.

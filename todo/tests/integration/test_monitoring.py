@@ -15,7 +15,7 @@ from dovetail.testing.servers import NatsServer
 
 from .commands import Command, child
 from .conftest import Todo
-from .test_up import RUNS, until
+from .support import RUNS, until
 
 WRONG = 2
 COMPONENTS = ("web", "api", "save-handler", "audit-handler", "mutating-handler", "search-handler")

@@ -14,7 +14,7 @@ from todo.addresses import without_secrets
 from todo.events import CountItems, ImportItems, WhoIsThere
 
 from .conftest import Todo
-from .test_up import RUNS, add
+from .support import RUNS, add
 
 #: What a component has at most to end.
 DRAIN_SECONDS = 10.0

@@ -14,7 +14,7 @@ from dovetail.testing.servers import PostgresServer
 from .commands import Command, child, children
 from .conftest import Todo
 from .scaling import LISTENS, refused, scaled
-from .test_up import RUNS, add, components, gone, until
+from .support import RUNS, add, components, gone, until
 
 #: For commands to be started while the item is in hand; less than a handler has to drain.
 SLOW = {"SAVE_HANDLER__DELAY": "6", "SAVE_HANDLER__BATCH": "1"}

@@ -10,7 +10,7 @@ from dovetail.testing.servers import NatsServer
 
 from .conftest import Todo
 from .scaling import LISTENS, refused, scaled
-from .test_up import RUNS, components
+from .support import RUNS, components
 
 
 async def test_a_folder_too_deep_for_a_socket(

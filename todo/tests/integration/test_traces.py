@@ -17,7 +17,7 @@ from dovetail.embedded.ports import free_port
 
 from .collector import Collector, Span, collecting
 from .conftest import Todo
-from .test_up import RUNS, add
+from .support import RUNS, add
 
 WRONG = 2
 #: A trace that someone else has begun, and the span in which the request is made.

@@ -12,7 +12,7 @@ import pytest
 from dovetail.testing.servers import NatsServer, PostgresServer
 
 from .conftest import Todo
-from .test_up import add
+from .support import add
 
 WRONG = 2
 

@@ -7,51 +7,13 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import httpx
 
-from .commands import PATIENCE_SECONDS, Command, child, children
+from .commands import PATIENCE_SECONDS, child, children
 from .conftest import Todo
-
-RUNS = "Ctrl-C stops it."
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what nothing announces."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - nothing announces it
-            await asyncio.sleep(0.02)
-
-
-def gone(pids: Iterable[int]) -> bool:
-    """Whether none of these runs. A zombie has ended, whoever is to collect it."""
-    return not any(_state(pid) for pid in pids)
-
-
-def _state(pid: int) -> str:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return ""
-    return "" if state == "Z" else state
-
-
-def components(command: Command) -> list[str]:
-    """What the command's children run."""
-    found = [line for line in children(command.pid).values() if "nats-server" not in line]
-    return sorted(line.rpartition(" ")[2] for line in found)
-
-
-async def add(settings: dict[str, str], text: str) -> str:
-    """POST /todo; the item's id."""
-    async with httpx.AsyncClient(timeout=10) as client:
-        url = f"http://127.0.0.1:{settings['API_PORT']}/todo"
-        answer = await client.post(url, json={"item": text})
-    assert answer.status_code == 202, answer.text
-    found: str = answer.json()["id"]
-    return found
+from .support import RUNS, add, components, gone, until
 
 
 async def test_the_queue_syncs_as_the_setting_says(
