@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dovetail.testing.servers import Server
-from todo.store import sql
+from todo.store import engine, sql
 
 NewServer = Callable[..., Awaitable[Server]]
 
@@ -30,4 +30,5 @@ def new_queue_server(request: pytest.FixtureRequest) -> NewServer:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is waited for, as a machine that runs other tests beside may be busy for a moment."""
-    monkeypatch.setattr(sql, "READ_SECONDS", 5.0)
+    monkeypatch.setattr(sql, "READ_SECONDS", 20.0)
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 10.0)

@@ -21,7 +21,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest_asyncio.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
+async def store(database_url: str, patient: None) -> AsyncIterator[Store]:
     """A store that is ready."""
     store = open_store(database_url)
     await store.prepare()

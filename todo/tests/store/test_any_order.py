@@ -39,6 +39,8 @@ from todo.merging import merged, superseded, value_of
 from todo.settings import SaveHandlerSettings
 from todo.store import open_store
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 Result = TypeVar("Result")
 Message = NewItem | Change
 

@@ -25,6 +25,8 @@ from todo.store.transaction import run
 
 from .support import bare, bares
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 DATE = NOON.isoformat(" ")
@@ -120,9 +122,8 @@ FIELDS: dict[str, tuple[str, Any, Any]] = {
 
 @pytest.mark.parametrize(("column", "value", "shown"), FIELDS.values(), ids=FIELDS)
 async def test_a_field_is_shown_as_far_as_it_can_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: Any, shown: Any
+    tmp_path: Path, column: str, value: Any, shown: Any
 ) -> None:
-    monkeypatch.setattr("todo.store.sql.READ_SECONDS", 10.0)  # 10 MB on a busy machine
     store = open_store(broken(tmp_path, ("a", "first", DATE), ("z", "last", DATE)))
     await store.prepare()
     with sqlite3.connect(tmp_path / "todo.db") as database:

@@ -21,6 +21,8 @@ from todo.store.address import parse
 
 from .support import bares
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 OLD = Item("019b7e94-3200-7000-8000-00000000000a", "the cat", datetime(2026, 1, 2, 12, tzinfo=UTC))
 PREPARE = """
 import asyncio, sys

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pytest
 import pytest_asyncio
 
 from dovetail import new_id
@@ -14,6 +15,8 @@ from todo.events import ItemEdited, ItemNoted, ItemRemoved, ItemTagged
 from todo.items import items_of
 from todo.store import open_store
 from todo.store.search import SearchableStore
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

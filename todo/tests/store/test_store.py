@@ -15,6 +15,8 @@ from todo.store.query import Page
 
 from .support import bare, bares
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
 
