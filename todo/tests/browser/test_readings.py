@@ -20,9 +20,8 @@ pytestmark = MARKS
 #: What the page knows of an item becomes something else; then the list is read anew, as after a reset, and
 #: once more at the same time, as when somebody searches.
 INTERRUPTED_RESET = """async (id) => {
-    const main = document.querySelector("script[src$='/main.js']").src;
-    const state = await import(new URL("./state.js", main));
-    const loading = await import(new URL("./loading.js", main));
+    const main = await import(document.querySelector("script[src$='/main.js']").src);
+    const { $state: state, $loading: loading } = main;
     state.put({...state.shown(id), item: "given up", version: "ffffffff-ffff-7fff-bfff-ffffffffffff"});
     await Promise.all([loading.load(loading.asked(), true), loading.load(loading.asked())]);
 }"""

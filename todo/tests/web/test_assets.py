@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 import todo.web
-from todo.web.assets import Assets
+from todo.web.assets import BUNDLES, Assets
+from todo.web.bundle import bundled, imported
 
 WEB = Path(todo.web.__file__).parent
 SCRIPTS = {path.name: path.read_text() for path in (WEB / "static" / "js").glob("*.js")}
@@ -23,24 +24,20 @@ def test_all_are_below_one_folder_named_by_their_content() -> None:
     folder = re.fullmatch(r"/static/[0-9a-f]{12}/", style.removesuffix("style.css"))
     assert folder is not None
     assert main == f"{folder[0]}js/main.js"
-    assert main in assets.modules
-    assert not [address for address in assets.modules if address.endswith("worker.js")]
 
 
 async def test_they_are_kept_for_ever_and_compressed(client: httpx.AsyncClient) -> None:
-    address = Assets().address("main.js")
+    address = Assets().address("rows.js")
     answer = await client.get(address)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["content-type"].startswith("text/javascript")
-    served, written = answer.text.splitlines(), SCRIPTS["main.js"].splitlines()
-    code = [line for line in written if not line.lstrip().startswith("//")]
-    assert [line for line in served if line] == [line for line in code if line]
-    assert served.index(code[-1]) == written.index(code[-1])
+    code = [line for line in SCRIPTS["rows.js"].splitlines() if not line.lstrip().startswith("//")]
+    assert [line for line in answer.text.splitlines() if line] == [line for line in code if line]
     plain = await client.get(address, headers={"Accept-Encoding": "identity"})
     assert plain.text == answer.text
-    assert (await client.get("/static/000000000000/js/main.js")).status_code == 404
+    assert (await client.get("/static/000000000000/js/rows.js")).status_code == 404
 
 
 async def test_the_service_worker_is_told_what_to_keep(client: httpx.AsyncClient) -> None:
@@ -56,6 +53,57 @@ async def test_the_service_worker_is_told_what_to_keep(client: httpx.AsyncClient
     assert "The server cannot be reached" in page.text
 
 
+async def test_a_page_loads_its_modules_as_one_script(client: httpx.AsyncClient) -> None:
+    for name in BUNDLES:
+        served = (await client.get(Assets().address(name))).text
+        assert not re.search("^import", served, re.MULTILINE)
+        for module in imported(name, SCRIPTS):
+            assert served.count(f"const ${module.removesuffix('.js').replace('-', '_')} = (") == 1
+
+
+def test_modules_are_in_the_order_in_which_a_browser_runs_them() -> None:
+    modules = {
+        "a.js": 'import { b as bee } from "./b.js";\nimport * as all from "./c-d.js";\nbee(all);',
+        "b.js": 'import { c } from "./c-d.js";\nexport function b() {}\nb(c);',
+        "c-d.js": "export const c = 1;\nexport class D {}",
+    }
+    assert imported("a.js", modules) == ["c-d.js", "b.js", "a.js"]
+    assert bundled("a.js", modules).splitlines() == [
+        "const $c_d = (() => {",
+        "const c = 1;",
+        "class D {}",
+        "return { c, D };",
+        "})();",
+        "const $b = (() => {",
+        "const { c } = $c_d;",
+        "function b() {}",
+        "b(c);",
+        "return { b };",
+        "})();",
+        "const $a = (() => {",
+        "const { b: bee } = $b;",
+        "const all = $c_d;",
+        "bee(all);",
+        "return {  };",
+        "})();",
+        "export { $c_d, $b, $a };",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("modules", "error"),
+    [
+        ({"a.js": 'import { b } from "./b.js";', "b.js": 'import { a } from "./a.js";'}, "circle"),
+        ({"a.js": 'import b from "./b.js";', "b.js": ""}, "cannot be bundled: import b from"),
+        ({"a.js": "export let a = 1;"}, "cannot be bundled: export let"),
+        ({"a.js": "export default 1;"}, "cannot be bundled: export default"),
+    ],
+)
+def test_what_cannot_be_bundled_is_said(modules: dict[str, str], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        bundled("a.js", modules)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_no_text_has_several_lines(name: str) -> None:
     """So what looks like a comment is one, and need not be sent."""
@@ -67,8 +115,8 @@ def test_no_text_has_several_lines(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_modules_find_each_other(name: str) -> None:
-    for imported in re.findall(r'(?:from|import) ?\(?"(\.[^"]+)"', SCRIPTS[name]):
-        assert (WEB / "static" / "js" / imported).resolve().is_file(), imported
+    for found in re.findall(r'(?:from|import) ?\(?"(\.[^"]+)"', SCRIPTS[name]):
+        assert (WEB / "static" / "js" / found).resolve().is_file(), found
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from todo.web.bundle import bundled
+
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -27,6 +29,8 @@ _COMMENT = re.compile(rb"^[ \t]*//.*$", re.MULTILINE)
 #: Served from the root: a service worker is responsible for the paths below its own.
 _SERVICE_WORKER = "service-worker.js"
 SERVICE_WORKER = f"/{_SERVICE_WORKER}"
+#: What the list's scripts begin with, and those of what listens for all tabs.
+BUNDLES = ("main.js", "live-worker.js")
 #: What stands in for the list where the server cannot be reached.
 OFFLINE = "/offline"
 
@@ -44,12 +48,12 @@ class Assets:
     """Every file of the static folder that a page may ask for.
 
     They are below one folder, named by the digest of them all, where they are in the static folder: so
-    modules find each other by relative addresses.
+    scripts find each other by relative addresses.
     """
 
     def __init__(self) -> None:
         paths = [path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _TYPES]
-        contents = {path: _read(path) for path in paths}
+        contents = _with_bundles({path: _read(path) for path in paths})
         self._digest = _digest_of(contents)
         self._by_name: dict[str, Asset] = {}
         self._addresses: dict[str, str] = {}
@@ -65,15 +69,6 @@ class Assets:
     def address(self, name: str) -> str:
         """Where a page finds the file of this name, whatever folder it is in."""
         return self._addresses[name]
-
-    @property
-    def modules(self) -> list[str]:
-        """The addresses of the page's own modules, which a browser best fetches all at once."""
-        return [
-            address
-            for name, address in self._addresses.items()
-            if "/js/" in address and not name.endswith("worker.js")
-        ]
 
     async def serve(self, request: Request) -> Response:
         """The endpoint of `/static/{name:path}`."""
@@ -92,17 +87,25 @@ class Assets:
         The browser has just loaded it with the page; nothing else is fetched for this.
         """
         needed = [
-            name for name in self._by_name if "/js/" in name or name.endswith((".css", ".svg"))
+            address
+            for name, address in self._addresses.items()
+            if name in BUNDLES or name.endswith((".css", ".svg"))
         ]
-        files = [OFFLINE, *(f"/static/{name}" for name in needed)]
+        files = [OFFLINE, *needed]
         kept = {"name": self._digest, "offline": OFFLINE, "files": files}
         return f"const KEPT = {json.dumps(kept)};\n".encode()
 
 
 def _read(path: Path) -> bytes:
-    """As it is served. A script's lines keep their numbers, by which browsers tell where something failed."""
     content = path.read_bytes()
     return _COMMENT.sub(b"", content) if path.parent.name == "js" else content
+
+
+def _with_bundles(contents: dict[Path, bytes]) -> dict[Path, bytes]:
+    """The scripts that a page or a worker begins with have in them what they import."""
+    folder = _FOLDER / "js"
+    sources = {path.name: text.decode() for path, text in contents.items() if path.parent == folder}
+    return contents | {folder / name: bundled(name, sources).encode() for name in BUNDLES}
 
 
 def _digest_of(contents: dict[Path, bytes]) -> str:

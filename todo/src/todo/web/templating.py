@@ -32,7 +32,6 @@ class Templates:
         )
         self._environment.globals |= {
             "asset": assets.address,
-            "modules": assets.modules,
             "asks": asks,
             "outside": False,
         }
