@@ -39,6 +39,8 @@ export function start() {
     if (event.key === "Enter" && isComposing(event)) event.preventDefault();
   });
   addEventListener("storage", followOthers);
+  // Written before this ran. It is no draft: it may be on its way to the server, by a form without scripts.
+  if (field.value !== field.defaultValue) onText(field.value);
   outbox.flush();
 }
 
