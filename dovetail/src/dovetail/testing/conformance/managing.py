@@ -111,6 +111,8 @@ class Managing(Conformance):
             await queue.remove_group(group.name)
         with pytest.raises(ConfigurationError, match="is not a group name"):
             await queue.rename_group(group.name, "two words")
+        with pytest.raises(ConfigurationError, match="is called that already"):
+            await queue.rename_group(group.name, group.name)
 
     async def test_removed_with_its_dead_letters(self, queue: MessageQueue) -> None:
         event, name, seen = numbered(), fresh("group"), Seen[Numbered]()
