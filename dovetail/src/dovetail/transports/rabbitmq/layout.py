@@ -64,7 +64,7 @@ def queue_of(group: str, claimed: str) -> str:
 
 
 def exchange_of(queue: str) -> str:
-    """The exchange of a claim, by its queue, whose name it has; where that is too long for AMQP, its digest."""
+    """The exchange of a claim, named as its queue; where that is too long for AMQP, with a digest."""
     if len(queue) <= _LONGEST_EXCHANGE:
         return queue
     digest = sha256(queue.encode()).hexdigest()[:32]
