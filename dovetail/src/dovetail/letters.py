@@ -10,7 +10,7 @@ import msgspec
 
 from dovetail.arguments import check_all
 from dovetail.errors import ConfigurationError
-from dovetail.rules import NotAllowed, Rule, an_object, optional
+from dovetail.rules import MOST_LISTED, NotAllowed, Rule, an_object, optional, whole
 from dovetail.subjects import check_name, check_pattern, matches
 
 
@@ -76,8 +76,6 @@ class LetterFilter(msgspec.Struct, kw_only=True, frozen=True):
             raise ConfigurationError(
                 f"before={made.before} has no time zone; give it one, as .astimezone() does"
             )
-        if made.most is not None and made.most < 1:
-            raise ConfigurationError(f"most={made.most} takes no dead letter; 1 is the least")
         return made
 
     @property
@@ -97,9 +95,13 @@ class LetterFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def _ids(value: Any) -> Any:
-    if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
+    if (
+        isinstance(value, Collection)
+        and not isinstance(value, (str, bytes))
+        and all(isinstance(one, str) for one in value)
+    ):
         return value
-    raise NotAllowed("a list of ids")
+    raise NotAllowed("a list of ids, each a text as a dead letter has it")
 
 
 _TEXT = optional(an_object(str, "a text"))
@@ -109,5 +111,5 @@ _RULES: dict[str, Rule] = {
     "subject": _TEXT,
     "reason": _TEXT,
     "before": optional(an_object(datetime, "a datetime with a time zone")),
-    "most": optional(an_object(int, "a whole number from 1 on")),
+    "most": optional(whole(1, MOST_LISTED)),
 }

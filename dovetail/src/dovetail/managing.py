@@ -27,8 +27,9 @@ async def rename(transport: Transport, old: str, new: str) -> None:
     """As MessageQueue.rename_group."""
     check_name(new, "group")
     rows = await NamedGroups(transport).groups()
-    check_nobody_runs(old, claims_of(old, rows))
-    check_is_free(new, rows)
+    own = claims_of(old, rows)
+    check_is_free(new, rows, instead_of=old)
+    check_nobody_runs(old, own)
     await transport.rename_group(old, new)
 
 
@@ -57,8 +58,10 @@ def check_nobody_runs(name: str, rows: Iterable[GroupInfo]) -> None:
         )
 
 
-def check_is_free(name: str, rows: Iterable[GroupInfo]) -> None:
+def check_is_free(name: str, rows: Iterable[GroupInfo], instead_of: str) -> None:
     """ConfigurationError where a group of this name has a place of its own."""
+    if name == instead_of:
+        raise ConfigurationError(f"the group {name!r} is called that already: choose another name")
     if theirs := [one.status.subject for one in rows if one.status.group == name]:
         raise ConfigurationError(
             f"there is a group {name!r} already, with progress of its own on {', '.join(theirs)}: remove it "

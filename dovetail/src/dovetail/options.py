@@ -9,7 +9,24 @@ from typing import Any, TypedDict
 
 from dovetail.arguments import check_all
 from dovetail.observing import Tracer
-from dovetail.rules import Rule, Seconds, an_object, duration, optional, seconds, text, whole
+from dovetail.rules import (
+    Rule,
+    Seconds,
+    an_object,
+    duration,
+    optional,
+    printable,
+    seconds,
+    text,
+    whole,
+)
+
+#: Bytes of a source: servers are told it when we connect, and NATS closes what says more than 4096 there.
+LONGEST_SOURCE = 1000
+#: A queue that was made for more copies than a cluster can have is of no use to anyone else.
+MOST_REPLICAS = 7
+#: As far as servers count.
+MOST_BYTES = 2**63 - 1
 
 
 class ConnectArguments(TypedDict, total=False):
@@ -54,13 +71,13 @@ class QueueOptions:
 
 
 _RULES: dict[str, Rule] = {
-    "source": text,
+    "source": printable(LONGEST_SOURCE),
     "timeout": seconds(above=0),
     "patience": optional(seconds()),
     "setting": text,
     "keep": optional(duration),
-    "replicas": whole(1),
-    "limit_bytes": optional(whole(1)),
+    "replicas": whole(1, MOST_REPLICAS),
+    "limit_bytes": optional(whole(1, MOST_BYTES)),
     "tracer": optional(an_object(Tracer, "an object of a class made from Tracer")),
 }
 

@@ -38,15 +38,16 @@ from dovetail.message import (
 from dovetail.named import NamedGroups
 from dovetail.options import QueueOptions
 from dovetail.rules import (
+    MOST_LISTED,
     NotAllowed,
     Seconds,
     a_function,
     an_object,
     message_id,
     optional,
+    printable,
     seconds,
     shown,
-    text,
     whole,
     yes_or_no,
 )
@@ -58,6 +59,8 @@ Answer = TypeVar("Answer")
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 _ABOVE_ZERO = seconds(above=0)
+#: Longer than any version of the standard has it.
+_TRACEPARENT = printable(255)
 #: A verb, and what it takes.
 Verb = tuple[str, tuple[Kind, ...]]
 _PUBLISH: Verb = ("publish", ("event",))
@@ -267,7 +270,7 @@ class MessageQueue:
         Ones handled out of turn may be among them. The group need not exist.
         """
         subject = what if isinstance(what, str) else subject_of(message_class(what, "waiting"))
-        check("waiting", "most", most, whole(1))
+        check("waiting", "most", most, whole(1, MOST_LISTED))
         check_name(group, "group")
         return list(await self._named.waiting(check_pattern(subject), group, most))
 
@@ -313,7 +316,7 @@ class MessageQueue:
     ) -> Outgoing:
         encoding = encoding_of(message, *verb)
         if traceparent is not None:
-            check(verb[0], "traceparent", traceparent, text)
+            check(verb[0], "traceparent", traceparent, _TRACEPARENT)
         body = encoding.encode(message, id, self.options.source, traceparent)
         return Outgoing(encoding.kind, encoding.subject, body, id)  # type: ignore[arg-type]
 
@@ -354,7 +357,9 @@ def with_ids(events: Iterable[Event], ids: Sequence[str] | None) -> list[tuple[E
     events = list(events)
     if ids is None:
         return [(event, new_id()) for event in events]
-    if isinstance(ids, str) or len(ids) != len(events):
+    if isinstance(ids, str) or not isinstance(ids, Sequence):
+        raise ConfigurationError(f"publish_many takes ids as a list of texts, not {shown(ids)}")
+    if len(ids) != len(events):
         raise ConfigurationError(f"{len(ids)} ids for {len(events)} events; give one for each")
     return list(zip(events, map(id_of, ids), strict=True))
 

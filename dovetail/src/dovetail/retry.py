@@ -9,6 +9,8 @@ from typing import Never
 from dovetail.arguments import check, check_names
 from dovetail.rules import Seconds, number, seconds, whole
 
+#: So many are as good as for ever, and every queue can count them.
+MOST_TRIES = 1_000_000_000
 _FACTOR = number("a number from 1 to 1000", lambda factor: 1 <= factor <= 1000)
 _JITTER = number("a number from 0 to below 1", lambda jitter: 0 <= jitter < 1)
 
@@ -42,7 +44,7 @@ class Backoff:
         checked = {
             "first": shortest,
             "most": check("Backoff", "most", most, seconds(least=shortest)),
-            "tries": check("Backoff", "tries", tries, whole(1)),
+            "tries": check("Backoff", "tries", tries, whole(1, MOST_TRIES)),
             "factor": check("Backoff", "factor", factor, _FACTOR),
             "jitter": check("Backoff", "jitter", jitter, _JITTER),
         }

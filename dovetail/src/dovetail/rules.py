@@ -15,6 +15,8 @@ Rule = Callable[[Any], Any]
 
 #: A century: some queues have no larger numbers than some times have.
 MOST_SECONDS = 100 * 365 * 86_400.0
+#: As many as a queue can be asked for at once.
+MOST_LISTED = 2**31 - 1
 #: Bytes of a message's id.
 LONGEST_ID = 255
 #: Characters of a wrong value that an error shows.
@@ -131,6 +133,22 @@ def a_function(value: Any) -> Any:
     if callable(value) and not iscoroutinefunction(value):
         return value
     raise NotAllowed("a plain function")
+
+
+def printable(most: int) -> Rule:
+    """A text as `text` has it, of so many bytes at most."""
+
+    def take(value: Any) -> str:
+        if (
+            isinstance(value, str)
+            and value.strip()
+            and value.isprintable()
+            and len(value.encode()) <= most
+        ):
+            return value
+        raise NotAllowed(f"a text of printable characters, 1 to {most} bytes long")
+
+    return take
 
 
 def duration(value: Any) -> timedelta:

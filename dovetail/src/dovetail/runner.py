@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context as ContextVars
 from contextvars import copy_context
 from typing import Any
 
@@ -50,6 +51,8 @@ class Runner:
         self._failures = Failures(group, handler, subscription)
         self._decode = _decoder(handler, lost_limit(group.options.lease))
         self._calls: Calls
+        #: The worker's own, as `run` found it.
+        self._context_of_worker: ContextVars
         #: A call that took so long may have held up the renewing of leases until they ended.
         self._stale_seconds = group.options.lease * 2 / 3
         #: Messages that the handler has, or is about to have.
@@ -58,6 +61,7 @@ class Runner:
     async def run(self) -> None:
         """Handle messages until the subscription gives no more."""
         self._calls = Calls()
+        self._context_of_worker = copy_context()
         clock = asyncio.get_running_loop().time
         handle = self._handle_batch if self._handler.batch else self._handle_singly
         portion = self._handler.batch or 1
@@ -145,7 +149,9 @@ class Runner:
             await self._gate.failed(error)
             try:
                 envelope = self._decode(delivery)
-                result = await self._calls.apart(self._call([(delivery, envelope)]))
+                # Not in a copy of this context: the first try may have changed it.
+                call = self._call([(delivery, envelope)])
+                result = await self._calls.apart(call, self._context_of_worker)
                 outgoing = self._caused(result, delivery, envelope)
             except BaseException as another:  # noqa: BLE001 - handlers raise anything
                 error = await self._calls.failure(another)

@@ -15,6 +15,8 @@ _NAME = re.compile(_TOKEN)
 
 #: So that every technology takes it, with what it needs beside it.
 LONGEST_SUBJECT = 200
+#: Of a group. It stands in one name with the subject, for which queues have about 240 characters.
+LONGEST_NAME = 100
 #: Everything the library keeps for itself lies below this token.
 RESERVED = "dovetail"
 
@@ -31,10 +33,11 @@ def check_subject(subject: str) -> str:
 
 def check_pattern(pattern: str) -> str:
     """The pattern itself, or ConfigurationError. `*` is one word, `>` at the end is the rest."""
-    if not _is(_PATTERN, pattern):
+    if not _is(_PATTERN, pattern) or pattern.split(".", 1)[0] == RESERVED:
         raise ConfigurationError(
             f"{shown(pattern)} is not a subject pattern: words joined by dots, where * stands for one "
-            "word and > at the end for one or more, as in 'events.todo.>'"
+            "word and > at the end for one or more, as in 'events.todo.>'; "
+            f"{RESERVED!r} as the first word is reserved"
         )
     return _checked_length(pattern)
 
@@ -53,6 +56,10 @@ def _checked_length(subject: str) -> str:
 
 def check_name(name: str, what: str) -> str:
     """The name of a group itself, or ConfigurationError."""
+    if _is(_NAME, name) and len(name) > LONGEST_NAME:
+        raise ConfigurationError(
+            f"{name[:20]!r}… has {len(name)} characters; a {what} name has {LONGEST_NAME} at most"
+        )
     if not _is(_NAME, name):
         raise ConfigurationError(
             f"{shown(name)} is not a {what} name: use letters, digits, - and _"

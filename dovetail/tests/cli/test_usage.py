@@ -47,6 +47,27 @@ async def test_python_m() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        ("publish memory: a --interval", ("nan", "inf", "-1", "1e300", "90000")),
+        ("request memory: a --timeout", ("nan", "inf", "0", "-1", "1e300")),
+        ("gather memory: a --timeout", ("nan", "inf", "0")),
+        ("gather memory: a --stall", ("nan", "inf", "0")),
+        ("run app:group --drain", ("nan", "inf", "-1", "1e300")),
+        ("dead list memory: --most", ("0", "nan", "1" + "0" * 30)),
+    ],
+)
+async def test_numbers_out_of_bounds(arguments: str, wrong: tuple[str, ...]) -> None:
+    option = arguments.rsplit(maxsplit=1)[-1]
+    for value in wrong:
+        done = await dovetail(*arguments.split(), value)
+        assert (done.status, done.out) == (2, "")
+        first, second = done.err.splitlines()
+        assert f": Invalid value for '{option}': " in first
+        assert second.startswith("Usage: dovetail ")
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["publsh"], "dovetail: no command 'publsh'; did you mean 'publish'?"),

@@ -213,6 +213,7 @@ async def test_user_who_may_not_ask_for_the_settings(
 async def test_database(new_redis_server: NewServer) -> None:
     server = await new_redis_server(settings={"databases": "4"})
     assert "has no database 4" in str(await refused(f"{server.url}/4"))
+    assert f"has no database {10**20}" in str(await refused(f"{server.url}/{10**20}"))
     event = numbered()
     async with connect(f"{server.url}/3") as three, connect(server.url) as zero:
         await three.publish(event(1))

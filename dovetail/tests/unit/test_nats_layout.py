@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dovetail import ConfigurationError
 from dovetail.delivery import Claim
 from dovetail.transports.nats import layout
 from dovetail.transports.nats.headers import header_block, parse_headers
@@ -24,6 +25,12 @@ def test_escaped_subjects_are_one_word_and_come_back(pattern: str) -> None:
         "save-handler",
         pattern,
     )
+
+
+def test_names_that_are_too_long_together() -> None:
+    assert len(layout.consumer_of("g" * 54, "s" * 200)) == 255
+    with pytest.raises(ConfigurationError, match="too long together"):
+        layout.consumer_of("g" * 55, "s" * 200)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

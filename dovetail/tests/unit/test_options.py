@@ -91,16 +91,16 @@ WRONG: list[tuple[Callable[..., Any], str, list[Any]]] = [
     ),
     (Backoff, "first", [*NO_NUMBER, 0, timedelta(0)]),
     (Backoff, "most", [*NO_NUMBER, 0.1, timedelta(milliseconds=1)]),
-    (Backoff, "tries", [one for one in NO_COUNT if one != 10**9]),
+    (Backoff, "tries", [*(one for one in NO_COUNT if one != 10**9), 10**400]),
     (Backoff, "factor", [0.5, 0, "2", None, True, math.nan, math.inf, 1e300]),
     (Backoff, "jitter", [-0.1, 1, "0", None, True, math.nan]),
-    (queue, "source", [None, "", " ", 5, b"a", "a\nb", "\udc80", "a\x1b[0m", True]),
+    (queue, "source", [None, "", " ", 5, b"a", "a\nb", "\udc80", "a\x1b[0m", True, "é" * 501]),
     (queue, "timeout", [*NO_NUMBER, 0, timedelta(0)]),
     (queue, "patience", ["5", True, math.nan, math.inf, -1, timedelta(-1)]),
     (queue, "setting", [None, "", 5]),
     (queue, "keep", [0, 3600, 3600.0, "7d", True, timedelta(-1)]),
-    (queue, "replicas", [0, 1.5, "3", True, None]),
-    (queue, "limit_bytes", [0, -1, 1e9, "1G", True]),
+    (queue, "replicas", [0, 1.5, "3", True, None, 8, 10**9]),
+    (queue, "limit_bytes", [0, -1, 1e9, "1G", True, 2**63, 10**400]),
     (queue, "tracer", [Tracer, Observer(), "tracer", True]),
     (EmbeddedServer, "data_dir", [None, 5, b"data"]),
     (partial(EmbeddedServer, "data"), "port", ["4222", None, 4222.0, True]),
@@ -316,6 +316,13 @@ async def test_options_of_the_rest() -> None:
             await queue.publish_raw("events.raw", b"", durable=None)  # type: ignore[arg-type]
         with pytest.raises(ConfigurationError, match="waiting: most="):
             await queue.waiting(Happened, "orders", most=0)
+        with pytest.raises(ConfigurationError, match="waiting: most="):
+            await queue.waiting(Happened, "orders", most=10**30)
+        with pytest.raises(ConfigurationError, match="publish: traceparent="):
+            await queue.publish(Happened(), traceparent="0" * 70_000)
+        for ids in (5, "a", {"a"}, iter("a")):
+            with pytest.raises(ConfigurationError, match="ids as a list of texts"):
+                await queue.publish_many([Happened()], ids=ids)  # type: ignore[arg-type]
         await queue.ping(timedelta(seconds=1))
         with pytest.raises(NobodyListening):
             await queue.request(Ask(), timeout=timedelta(seconds=1))
@@ -326,10 +333,10 @@ async def test_options_of_the_rest() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"ids": one} for one in ("5", 5, b"5")),
+        *({"ids": one} for one in ("5", 5, b"5", [5], [None], [["5"]])),
         *({name: one} for name in ("group", "subject", "reason") for one in (5, Happened, b"a")),
         *({"before": one} for one in ("2025-01-01", 5, timedelta(days=1))),
-        *({"most": one} for one in ("5", 2.5, True)),
+        *({"most": one} for one in ("5", 2.5, True, 0, -1, 10**30)),
     ],
 )
 async def test_wrong_filters_of_dead_letters_touch_none(wrong: Any) -> None:

@@ -71,10 +71,34 @@ def test_patterns(good: str) -> None:
     assert is_pattern(good)
 
 
-@pytest.mark.parametrize("bad", ["", ">.a", "a.>.b", "a*", "a.b>", "*a", "**", "a. *", ">>"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        ">.a",
+        "a.>.b",
+        "a*",
+        "a.b>",
+        "*a",
+        "**",
+        "a. *",
+        ">>",
+        "dovetail",
+        "dovetail.>",
+        "dovetail.x",
+    ],
+)
 def test_what_is_no_pattern(bad: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a subject pattern"):
         check_pattern(bad)
+
+
+def test_length_of_a_name() -> None:
+    assert check_name("a" * 100, "group") == "a" * 100
+    with pytest.raises(
+        ConfigurationError, match="has 101 characters; a group name has 100 at most"
+    ):
+        check_name("a" * 101, "group")
 
 
 @pytest.mark.parametrize("bad", ["", "a.b", "a b", "*", "é", "a\n"])

@@ -126,6 +126,7 @@ async def _serve(component: str, place: Place, settings: Settings) -> None:
         serve = import_module("todo.server").serve
         refusals = import_module("todo.serving.refusals")
         style = refusals.as_problem if component == API else refusals.as_text
+        place.listen(listener)
         log.info("listening at %s", web_address(place.host, place.port))
         # Pages are served while the database is not there yet: adding does not need it.
         await _while(serve(app, listener, hosts_of(settings), style), parts.store.prepare())

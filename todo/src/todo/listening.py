@@ -32,6 +32,16 @@ class Place:
             raise SettingsInvalid([self._complaint(error)]) from error
         return listener
 
+    def listen(self, bound: socket.socket) -> None:
+        """From now on others can connect. Raises SettingsInvalid.
+
+        Two programs that start together may both bind, and one of them learns only here that it is too late.
+        """
+        try:
+            bound.listen()
+        except OSError as error:
+            raise SettingsInvalid([self._complaint(error)]) from error
+
     def is_free(self) -> bool:
         """Whether nothing else listens there now. Raises SettingsInvalid where nothing could."""
         try:

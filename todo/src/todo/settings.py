@@ -68,6 +68,11 @@ def _check_hosts(names: tuple[str, ...]) -> None:
         check_name(name)
 
 
+def _check_password(text: str) -> None:
+    if len(text.splitlines()) > 1:
+        raise ValueError("this has several lines, which nobody could type or send")
+
+
 def _check_history(text: str) -> None:
     if text != FOREVER and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
         raise ValueError(f"is neither {FOREVER} nor a number of days")
@@ -96,7 +101,12 @@ TracesEndpoint = Annotated[
     ),
 ]
 Password = Annotated[
-    str, Meta(min_length=1, description="any text without a line break", extra={"secret": True})
+    str,
+    Meta(
+        min_length=1,
+        description="any text without a line break",
+        extra={"check": _check_password, "secret": True},
+    ),
 ]
 
 

@@ -56,7 +56,12 @@ class Reader:
                 place = f"{'.'.join(path)} in {sources.file}"
                 self._note_unknown(place, sources.variable(path), known)
         for name in sources.environment.keys() - set(known) - set(others):
-            if name.startswith(sources.prefix) and get_close_matches(name, known, 1, 0.85):
+            if (meant := name.removesuffix("_FILE")) != name and meant in known:
+                self._wrong.append(
+                    f"{name}: there is no such setting; the file with the value is "
+                    f"{sources.secrets / meant.lower()}"
+                )
+            elif name.startswith(sources.prefix) and get_close_matches(name, known, 1, 0.85):
                 self._note_unknown(name, name, known)
 
     def _note_unknown(self, place: str, name: str, known: Sequence[str]) -> None:

@@ -117,6 +117,8 @@ def test_no_password_shows_in_its_representation(monkeypatch: pytest.MonkeyPatch
         ("ALLOWED_HOSTS", "a, http://b", "'http://b' is no host name", "*.example.org"),
         ("OPEN", "perhaps", "'perhaps' will not do", "true or false"),
         ("QUEUE_OPEN", "2", "'2' will not do", "true or false"),
+        ("PASSWORD", "a secret\nb", "several lines", "without a line break"),
+        ("PASSWORD", "a secret\u2028b", "several lines", "without a line break"),
         ("QUEUE_URL", "localhost", "no scheme", "nats://host:4222"),
         ("QUEUE_URL", "http://me:secret@queue", "scheme 'http'", "nats://host:4222"),
         ("QUEUE_URL", "nats://me:secret@queue:port", "host and port", "nats://host:4222"),
@@ -189,6 +191,16 @@ def test_a_variable_that_is_nearly_one_is_pointed_out(
     monkeypatch.setenv(name, "1")
     (line,) = complaints()
     assert line.startswith(f"{name}: there is no such setting; the nearest is TODO_")
+
+
+@pytest.mark.parametrize("name", ["PASSWORD", "DATABASE_PASSWORD", "CALENDAR__SECRET"])
+def test_a_file_with_a_secret_is_not_named_by_a_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"TODO_{name}_FILE", "/run/secrets/mine")
+    (line,) = complaints()
+    assert line.startswith(f"TODO_{name}_FILE: there is no such setting; ")
+    assert line.endswith(f"/todo_{name.lower()}")
 
 
 def test_an_unknown_key_of_a_file_is_pointed_out(tmp_path: Path) -> None:

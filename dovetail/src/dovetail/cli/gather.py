@@ -16,10 +16,11 @@ from dovetail.cli.endings import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, count, line, note, one_line, shown
 from dovetail.cli.progress import PATIENCE, said_if_slow
+from dovetail.cli.seconds import Seconds
 from dovetail.errors import HandlerFailed, NobodyListening
 from dovetail.gather import Gathered, collect
 
-_seconds = click.FloatRange(0, min_open=True)
+_seconds = Seconds(above_zero=True)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dovetail.cli.address import Address, AddressCommand, address_argument
 from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.loop import run
 from dovetail.cli.output import clock, count, line, note, shown, span
+from dovetail.cli.seconds import Seconds
 from dovetail.envelope import encode
 from dovetail.identifiers import new_id
 from dovetail.queue import MessageQueue
@@ -43,7 +44,7 @@ class Publishing:
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0, 86400),
+    type=Seconds(86_400),
     default=0.0,
     metavar="SECONDS",
     help="Pause between two of them.",

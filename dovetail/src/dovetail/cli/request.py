@@ -13,6 +13,7 @@ from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, line, pretty
 from dovetail.cli.progress import said_if_slow
+from dovetail.cli.seconds import Seconds
 from dovetail.errors import HandlerFailed, NoAnswer
 
 
@@ -22,7 +23,7 @@ from dovetail.errors import HandlerFailed, NoAnswer
 @data_arguments
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Seconds(above_zero=True),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

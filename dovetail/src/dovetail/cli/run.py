@@ -15,6 +15,7 @@ from dovetail.cli.loading import find, groups_from
 from dovetail.cli.logs import show_everything
 from dovetail.cli.loop import run, run_service
 from dovetail.cli.output import note
+from dovetail.cli.seconds import Seconds
 from dovetail.cli.stopping import first, stop_signals
 from dovetail.server_address import without_secrets
 from dovetail.worker import DRAIN_SECONDS, Worker, finishing
@@ -41,7 +42,7 @@ class Running:
 )
 @click.option(
     "--drain",
-    type=click.FloatRange(0),
+    type=Seconds(),
     default=DRAIN_SECONDS,
     show_default=True,
     metavar="SECONDS",

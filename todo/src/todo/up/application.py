@@ -18,6 +18,7 @@ from todo.data_folder import keep_to_ourselves
 from todo.exposure import check_exposed
 from todo.joining import embedded_folder
 from todo.opening import check_database
+from todo.ports import check_ports
 from todo.process import CannotRun
 from todo.settings import Settings, environment_for_children
 from todo.up.announcement import Announcement
@@ -59,7 +60,9 @@ class Application:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 loop.add_signal_handler(number, self._on_signal)
-        check_exposed(self.settings, {one.component for one in self.plan.instances})
+        components = {one.component for one in self.plan.instances}
+        check_ports(self.settings, components, queue=self.plan.queue)
+        check_exposed(self.settings, components)
         if any(self.plan.has(one) for one in WITH_DATABASE):
             check_database(self.settings)
         keep_to_ourselves(self.settings)

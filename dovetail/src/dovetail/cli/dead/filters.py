@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from dovetail.letters import LetterFilter, Wanted
+from dovetail.rules import MOST_LISTED
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -60,7 +61,7 @@ def filter_options(most: int | None = None) -> Callable[[Decorated], Decorated]:
         ),
         click.option(
             "--most",
-            type=click.IntRange(1),
+            type=click.IntRange(1, MOST_LISTED),
             default=most,
             show_default=most is not None,
             metavar="N",

@@ -41,7 +41,7 @@ def rename(address: Address, old: str, new: str, yes: bool) -> None:
     check_name(new, "group")
     rows = run(look(address))
     own = claims_of(old, rows)
-    check_is_free(new, rows)
+    check_is_free(new, rows, instead_of=old)
     _refuse_while_running(old, own)
     note(f"The group {old!r} is called {new!r} from now on, with all it has:")
     for row in own:

@@ -106,6 +106,8 @@ class Managing(Conformance):
                 await queue.rename_group(group.name, fresh("group"))
             with pytest.raises(ConfigurationError, match="1 member runs in the group"):
                 await queue.remove_group(group.name)
+            with pytest.raises(ConfigurationError, match="is called that already"):
+                await queue.rename_group(group.name, group.name)
         await queue.remove_group(group.name)
         with pytest.raises(ConfigurationError, match="there is no group"):
             await queue.remove_group(group.name)

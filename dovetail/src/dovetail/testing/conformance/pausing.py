@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from dovetail.testing.conformance.waiting import Seen, all_handled
 #: All retries together take a tenth of what the dependency is down.
 RETRY = Backoff(first=0.02, most=0.02, tries=3)
 DOWN_SECONDS = 0.6
+_said: ContextVar[str] = ContextVar("_said", default="nothing")
 
 
 class Dependency:
@@ -36,6 +38,31 @@ class Dependency:
 
 class Pausing(Conformance):
     """The group pauses; no attempt is used up."""
+
+    @pytest.mark.parametrize("batch", [0, 10])
+    @pytest.mark.parametrize("options", [{}, {"timeout": 30}], ids=["plain", "timeout"])
+    async def test_each_try_has_a_context_of_its_own(
+        self, queue: MessageQueue, batch: int, options: dict[str, Any]
+    ) -> None:
+        event, said = numbered(), Seen[str]()
+        group = Group(fresh("group"), retry=RETRY, **options)
+        database = Dependency(NotReady("the database is away"))
+
+        @group.on(event, batch=batch)
+        async def save(message: Any) -> None:
+            said.add(_said.get())
+            _said.set("an earlier try")
+            database.use()
+
+        await queue.publish_many([event(number) for number in range(5)])
+        token = _said.set("the worker")
+        try:
+            async with Worker(queue, [group]):
+                await all_handled(queue, group.name)
+        finally:
+            _said.reset(token)
+        assert database.calls > 1
+        assert set(said.items) == {"the worker"}
 
     @pytest.mark.parametrize("batch", [0, 10])
     async def test_not_ready_uses_up_no_attempt(self, queue: MessageQueue, batch: int) -> None:

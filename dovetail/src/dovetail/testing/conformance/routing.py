@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dovetail import Group, MessageQueue, Received, Reject, Worker, connect
+from dovetail import Backoff, Context, Group, MessageQueue, Received, Reject, Worker, connect
+from dovetail.subjects import LONGEST_SUBJECT
 from dovetail.testing.conformance.base import Conformance
-from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered
+from dovetail.testing.conformance.names import Numbered, Order, fresh, fresh_subject, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 
 BELOW = ("", ".a", ".b", ".a.c", ".b.c", ".a.d", ".a.c.e")
@@ -56,6 +57,36 @@ class Routing(Conformance):
             await queue.publish(numbered(f"{top}.other.one")())
             await all_handled(queue, group.name)
         assert (typed.items, untyped.items) == ([exact.__name__], [f"{top}.other.one"])
+
+    async def test_the_longest_subject(self, queue: MessageQueue) -> None:
+        """With all that a group does with its messages; on some queues its name stands beside the subject."""
+        name, seen = fresh("group").ljust(30, "-"), Seen[tuple[str, int]]()
+        event = numbered(fresh_subject().ljust(LONGEST_SUBJECT, "e"))
+        longest = fresh_subject("commands").ljust(LONGEST_SUBJECT, "c")
+
+        class Do(Order, frozen=True, subject=longest):
+            pass
+
+        group = Group(name, retry=Backoff(first=0.05, tries=2))
+
+        @group.on(event)
+        @group.on(Do)
+        async def take(message: Numbered | Do, context: Context) -> None:
+            seen.add(("event" if isinstance(message, Numbered) else "command", context.attempt))
+            raise ValueError("again")
+
+        await queue.publish(event())  # before the group exists
+        async with Worker(queue, [group]):
+            await queue.send(Do())
+            await seen.has(4)
+            await all_handled(queue, name)
+        assert sorted(seen.items) == [(kind, n) for kind in ("command", "event") for n in (1, 2)]
+        await queue.rename_group(name, new := name[:-1] + "_")
+        assert await queue.dead_letters.replay_all(group=new) == 2
+        own = [one.status for one in await queue.groups() if one.status.group == new]
+        assert [one.waiting + one.in_hand for one in own] == [1, 1]
+        await queue.remove_group(new)
+        assert not [one for one in await queue.groups() if one.status.group == new]
 
     async def test_wildcard_anywhere_in_the_tree(self, queue: MessageQueue) -> None:
         word, seen = fresh("word"), Seen[str]()

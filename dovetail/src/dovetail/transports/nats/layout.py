@@ -13,6 +13,7 @@ dovetail.replay.=.=.ping  there, too: written to see whether it takes events aga
 from __future__ import annotations
 
 from dovetail.delivery import Claim
+from dovetail.errors import ConfigurationError
 
 EVENTS = "dovetail-events"
 DEAD = "dovetail-dead"
@@ -30,6 +31,8 @@ EVENTS_PING = f"{REPLAY}.=.=.ping"
 
 #: What the events stream takes from the beginning; other subjects are added when they are first used.
 FIRST_SUBJECTS = ("events.>", f"{REPLAY}.>")
+#: Characters of a consumer's name.
+_LONGEST_NAME = 255
 #: Seconds in which a second message with the same id is recognised. JetStream's own default.
 DUPLICATE_WINDOW = 120
 #: Nanoseconds for JetStream.
@@ -70,7 +73,13 @@ def stream_of(claim: Claim) -> str:
 
 def consumer_of(group: str, subject: str) -> str:
     """The durable consumer of a group for one subject."""
-    return f"{group}={escaped(subject)}"
+    name = f"{group}={escaped(subject)}"
+    if len(name) > _LONGEST_NAME:
+        raise ConfigurationError(
+            f"the names of a group and its subject are too long together ({name}): "
+            f"NATS takes {_LONGEST_NAME - 1} characters"
+        )
+    return name
 
 
 def split_consumer(name: str) -> tuple[str, str]:

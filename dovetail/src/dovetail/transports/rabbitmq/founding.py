@@ -28,6 +28,7 @@ from dovetail.transports.rabbitmq.layout import (
     UNCLAIMED,
     delay_of,
     exchange,
+    exchange_of,
     key_of,
     queue_of,
     quorum_queue,
@@ -70,17 +71,18 @@ async def provision(channel: Channel, wanted: Claim, options: QueueOptions) -> N
 async def _declare(channel: Channel, wanted: Claim, options: QueueOptions) -> None:
     """The claim's queue, and its exchange, which feeds the queue and the history."""
     name = queue_of(wanted.group, wanted.subject)
+    own = exchange_of(name)
     await asyncio.gather(
         channel.ask(quorum_queue(name, options)),
-        channel.ask(exchange(name, "fanout")),
-        channel.ask(commands.Queue.Bind(queue=name, exchange=name, routing_key="")),
-        channel.ask(commands.Queue.Bind(queue=HISTORY, exchange=name, routing_key="")),
+        channel.ask(exchange(own, "fanout")),
+        channel.ask(commands.Queue.Bind(queue=name, exchange=own, routing_key="")),
+        channel.ask(commands.Queue.Bind(queue=HISTORY, exchange=own, routing_key="")),
     )
 
 
 async def _bind(channel: Channel, wanted: Claim) -> None:
     """From now on messages go to queue and history, and no longer to what nobody has claimed: in one step."""
-    name = queue_of(wanted.group, wanted.subject)
+    name = exchange_of(queue_of(wanted.group, wanted.subject))
     source = GROUPS if wanted.kind == "event" else COMMANDS
     key = key_of(wanted.subject)
     await channel.call(commands.Exchange.Bind(destination=name, source=source, routing_key=key))
@@ -115,7 +117,7 @@ async def _succeed(wire: Wire, channel: Channel, wanted: Claim, former: Sequence
     await _bind(channel, wanted)  # for a moment, both get what is sent
     for entry in former:
         unbind = commands.Exchange.Unbind(
-            destination=entry.queue, source=COMMANDS, routing_key=entry.subject
+            destination=exchange_of(entry.queue), source=COMMANDS, routing_key=entry.subject
         )
         await channel.call(unbind)
         queues = [*(delay_of(entry.queue, step) for step in entry.delays), entry.queue]
@@ -125,7 +127,7 @@ async def _succeed(wire: Wire, channel: Channel, wanted: Claim, former: Sequence
                 await _store(channel, queue_of(wanted.group, wanted.subject), unseen)
         for queue in queues:
             await channel.call(commands.Queue.Delete(queue=queue))
-        await channel.call(commands.Exchange.Delete(exchange=entry.queue))
+        await channel.call(commands.Exchange.Delete(exchange=exchange_of(entry.queue)))
 
 
 class _Witness:
@@ -142,7 +144,7 @@ class _Witness:
     async def of(cls, channel: Channel, wanted: Claim) -> _Witness:
         """From now on."""
         self = cls(channel)
-        name = queue_of(wanted.group, wanted.subject)
+        name = exchange_of(queue_of(wanted.group, wanted.subject))
         # It goes with its consumer: the connection stays, and nobody would empty it.
         await channel.call(
             commands.Queue.Declare(queue=self._queue, exclusive=True, auto_delete=True)

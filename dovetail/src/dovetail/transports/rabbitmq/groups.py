@@ -20,6 +20,7 @@ from dovetail.transports.rabbitmq.layout import (
     dead_of,
     delay_of,
     exchange,
+    exchange_of,
     key_of,
     replayed_of,
 )
@@ -100,4 +101,4 @@ async def _release(channel: Channel, entry: Entry) -> None:
     await channel.call(commands.Queue.Bind(queue=HISTORY, exchange=RELEASED, routing_key=""))
     key = key_of(entry.subject)
     await channel.call(commands.Exchange.Bind(destination=RELEASED, source=GROUPS, routing_key=key))
-    await channel.call(commands.Exchange.Delete(exchange=entry.queue))
+    await channel.call(commands.Exchange.Delete(exchange=exchange_of(entry.queue)))

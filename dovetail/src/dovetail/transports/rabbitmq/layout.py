@@ -26,6 +26,7 @@ Headers of ours are named dovetail-…
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from pamqp import commands
@@ -53,11 +54,21 @@ DELIVERIES, OFFSET = "x-delivery-count", "x-stream-offset"
 _NEVER = 2_000_000_000
 _SEGMENT_BYTES = 50_000_000
 _LONGEST_NAME = 255
+#: AMQP gives the names of exchanges less than those of queues, and pamqp holds us to it.
+_LONGEST_EXCHANGE = 127
 
 
 def queue_of(group: str, claimed: str) -> str:
-    """The queue of one group for what it has claimed; also the name of the claim's exchange."""
+    """The queue of one group for what it has claimed."""
     return _checked(f"dovetail.{group}:{claimed.replace('*', '@').replace('>', '#')}")
+
+
+def exchange_of(queue: str) -> str:
+    """The exchange of a claim, named as its queue; where that is too long for AMQP, with a digest."""
+    if len(queue) <= _LONGEST_EXCHANGE:
+        return queue
+    digest = sha256(queue.encode()).hexdigest()[:32]
+    return f"{queue[: _LONGEST_EXCHANGE - 33]}+{digest}"
 
 
 def answers_of(group: str, subject: str) -> str:

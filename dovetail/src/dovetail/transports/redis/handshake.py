@@ -99,7 +99,7 @@ class Handshake:
             raise Moved(host, int(port))
         if "unknown command" in error:
             raise self._too_old("before 6.0")
-        if "DB index" in error or "SELECT" in error:
+        if "DB index" in error or "out of range" in error or "SELECT" in error:
             raise self._wrong(f"has no database {self._address.database}", error)
         raise NotNow(error)
 
