@@ -179,3 +179,34 @@ async def test_the_first_page_is_in_the_readers_time_zone(
     await expect(page.get_by_label("Time")).to_have_value("02:30")
     await expect(page.get_by_label("Due date")).to_have_value("2099-12-04")
     await context.close()
+
+
+async def test_keys_that_move_items_move_none_while_one_writes(listed: Page) -> None:
+    await row_of(listed, "two").locator(".text").click()
+    field = listed.get_by_role("textbox", name="Text of the item")
+    await field.fill("two and a half")
+    await listed.keyboard.press("Alt+ArrowUp")
+    await listed.keyboard.press("Alt+ArrowDown")
+    await listed.keyboard.press("Enter")
+    await expect(texts(listed)).to_have_text(["three", "two and a half", "one"])
+    await row_of(listed, "two and a half").hover()
+    await listed.get_by_role("link", name="Due date of: two and a half").click()
+    await listed.get_by_label("Notes").press("Alt+ArrowUp")
+    await listed.keyboard.press("Escape")
+    await expect(texts(listed)).to_have_text(["three", "two and a half", "one"])
+
+
+async def test_taking_the_day_away_takes_its_time_along(listed: Page) -> None:
+    row = row_of(listed, "two")
+    await row.hover()
+    await row.get_by_role("link", name="Due date of: two").click()
+    await listed.get_by_label("Due date", exact=True).fill("9998-12-03")
+    await listed.get_by_label("Time").fill("18:30")
+    await listed.keyboard.press("Enter")
+    await expect(row.locator(".due")).to_have_text("3 Dec 9998, 18:30")
+    await listed.keyboard.press("d")
+    await listed.get_by_label("Due date", exact=True).fill("")
+    await listed.keyboard.press("Enter")
+    await expect(row.locator(".due")).to_be_hidden()
+    await settled(listed)
+    await expect(row.locator(".due")).to_be_hidden()

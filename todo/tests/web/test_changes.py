@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -20,7 +21,7 @@ from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
 
-from .support import client_of, items, publish, rows, text_of
+from .support import client_of, field_of, items, publish, rows, text_of
 
 
 @pytest.fixture
@@ -320,3 +321,17 @@ async def test_the_database_is_down(
         cleared = await client.post("/items/clear-completed")
         assert cleared.status_code == 503
     assert len(await changes(queue)) == 1
+
+
+async def test_a_day_that_is_taken_away_takes_its_time_along(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    (item,) = items("Buy milk")
+    await publish(queue, item)
+    await act(client, item, "due", due_date="", due_time="18:30")
+    page = await client.get(f"/items/{item.id}")
+    today = datetime.now().astimezone().date().isoformat()
+    assert (field_of(page.text, "due_date"), field_of(page.text, "due_time")) == (today, "18:30")
+    await act(client, item, "due", due_date="", due_time="18:30")
+    page = await client.get(f"/items/{item.id}")
+    assert (field_of(page.text, "due_date"), field_of(page.text, "due_time")) == ("", "")

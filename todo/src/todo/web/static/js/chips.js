@@ -36,8 +36,15 @@ async function ask(text) {
   try {
     const answer = await get(addressOf({ text, today: dates.today(), zone }, "/words"), signal);
     known = { ...answer, of: text };
+    forgetRefused();
     show();
   } catch { /* the server finds them when the item is added */ }
+}
+
+// What is no longer there may be meant when it is written again.
+function forgetRefused() {
+  const found = new Set(known.found.map(keyOf));
+  for (const key of refused) if (!found.has(key)) refused.delete(key);
 }
 
 // Several words may say one thing: a day and a time of day.
@@ -64,15 +71,21 @@ function chip(one) {
 const keyOf = ({ kind, value }) => `${kind} ${value}`;
 const isRefused = (one) => refused.has(keyOf(one));
 
-// What to send and to show for this text, or null where its words are not known (yet), so that the server finds
-// them. What was refused stays in the text.
+// What to send and to show for this text. Where its words are not known (yet), the server finds them. What was
+// refused stays in the text.
 export function chips(text) {
-  if (known?.of.trim() !== text) return null;
+  if (known?.of.trim() !== text) return { text, due: null, tags: [], fields: unread(text) };
   const taken = known.found.filter((one) => !isRefused(one));
   const rest = taken.length === known.found.length ? known.text : without(known.of, taken);
   const due = taken.find(({ kind }) => kind === "due")?.value ?? null;
   const tags = taken.filter(({ kind }) => kind === "tag").map(({ value }) => value);
   return { text: rest, due, tags, fields: { item: rest, due: due ?? "", tags: tags.join(" ") } };
+}
+
+// Who refused a date or a tag and has written on since has not seen what else of that kind might be found.
+function unread(text) {
+  const kinds = new Set([...refused].map((key) => key.split(" ", 1)[0]));
+  return { item: text, ...(kinds.has("due") && { due: "" }), ...(kinds.has("tag") && { tags: "" }) };
 }
 
 function without(text, found) {
