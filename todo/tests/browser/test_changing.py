@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
@@ -210,3 +211,22 @@ async def test_taking_the_day_away_takes_its_time_along(listed: Page) -> None:
     await expect(row.locator(".due")).to_be_hidden()
     await settled(listed)
     await expect(row.locator(".due")).to_be_hidden()
+
+
+async def test_what_is_due_today_stands_on_top_whatever_zone_its_time_is_written_in(
+    running: Running, browser: Browser
+) -> None:
+    here = datetime.now(ZoneInfo("Pacific/Honolulu")).replace(hour=23, minute=59)
+    far = here.astimezone(timezone(timedelta(hours=14)))
+    assert far.date() > here.date()
+    await running.store.add([made("Call Ann", due=far.isoformat(timespec="seconds"))])
+    context = await browser.new_context(timezone_id="Pacific/Honolulu")
+    page = await context.new_page()
+    await page.goto(running.web)
+    await live(page)
+    await expect(page.locator("#now-items .text")).to_have_text("Call Ann")
+    await expect(page.locator("#now-items .due")).to_have_text("Today, 23:59")
+    await page.reload()
+    await live(page)
+    await expect(page.locator("#now-items .text")).to_have_text("Call Ann")
+    await context.close()
