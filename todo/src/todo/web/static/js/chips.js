@@ -13,10 +13,11 @@ let timer = null;
 let asking = null;
 // The last answer, and the text that it is about.
 let known = null;
-// What was refused, by what it is: it stays so while the text is written on.
-const refused = new Set();
+// The words of what was refused, by what it is: it stays so while they stand in the text.
+const refused = new Map();
 
 export function onText(text) {
+  for (const [key, words] of refused) if (!text.includes(words)) refused.delete(key);
   clearTimeout(timer);
   timer = setTimeout(() => ask(text), PAUSE);
 }
@@ -36,15 +37,8 @@ async function ask(text) {
   try {
     const answer = await get(addressOf({ text, today: dates.today(), zone }, "/words"), signal);
     known = { ...answer, of: text };
-    forgetRefused();
     show();
   } catch { /* the server finds them when the item is added */ }
-}
-
-// What is no longer there may be meant when it is written again.
-function forgetRefused() {
-  const found = new Set(known.found.map(keyOf));
-  for (const key of refused) if (!found.has(key)) refused.delete(key);
 }
 
 // Several words may say one thing: a day and a time of day.
@@ -61,7 +55,7 @@ function chip(one) {
   made.textContent = words;
   made.setAttribute("aria-label", t(`refuse_${one.kind}`, { words }));
   made.addEventListener("click", () => {
-    refused.add(keyOf(one));
+    refused.set(keyOf(one), one.words);
     show();
     document.getElementById("new").focus();
   });
@@ -84,7 +78,7 @@ export function chips(text) {
 
 // Who refused a date or a tag and has written on since has not seen what else of that kind might be found.
 function unread(text) {
-  const kinds = new Set([...refused].map((key) => key.split(" ", 1)[0]));
+  const kinds = new Set([...refused.keys()].map((key) => key.split(" ", 1)[0]));
   return { item: text, ...(kinds.has("due") && { due: "" }), ...(kinds.has("tag") && { tags: "" }) };
 }
 
