@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import msgspec
@@ -161,6 +161,27 @@ async def test_what_waits_to_be_restored_is_there(
 
     body = (await client.get(f"/todo/{item.id}")).json()
     assert (body["item"], body["status"]) == ("bread", "accepted")
+
+
+async def test_what_is_restored_while_it_is_looked_up_is_there(
+    client: httpx.AsyncClient,
+    queue: MessageQueue,
+    store: Store,
+    item: Item,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed = change_of(ItemRemoved, item.id)
+    await store.apply([removed])
+    restored = change_of(ItemRestored, item.id, after=removed.change)
+    await queue.publish(restored)
+    look = store.removed
+
+    async def restore_and_look(ids: Sequence[str]) -> list[Item]:
+        await store.apply([restored])
+        return await look(ids)
+
+    monkeypatch.setattr(store, "removed", restore_and_look)
+    assert (await client.get(f"/todo/{item.id}")).json()["item"] == "Buy milk"
 
 
 @pytest.mark.parametrize(

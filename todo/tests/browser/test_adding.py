@@ -120,3 +120,37 @@ async def test_a_text_that_was_not_sent_survives_a_reload(running: Running, page
     await page.keyboard.type("half a thou")
     await page.reload()
     await expect(page.get_by_label("What is to be done?")).to_have_value("half a thou")
+
+
+async def test_what_was_refused_stays_refused_however_fast_one_writes_on(
+    running: Running, page: Page
+) -> None:
+    await page.goto(running.web)
+    await page.keyboard.type("Read Tomorrow #news")
+    for name in ("Not a due date: Tomorrow", "Not a tag: #news"):
+        await page.get_by_role("button", name=name).click()
+    # Nobody can have told by then what the words mean.
+    await page.route("**/words?*", lambda route: route.abort())
+    await page.keyboard.press("End")
+    await page.keyboard.type(" now")
+    async with page.expect_response("**/items") as answer:
+        await page.keyboard.press("Enter")
+    item = (await (await answer.value).json())["item"]
+    assert (item["item"], item["due"], item["tags"]) == ("Read Tomorrow #news now", None, [])
+    row = page.locator("#items .item").first
+    await expect(row.locator(".text")).to_have_text("Read Tomorrow #news now")
+    await expect(row.locator(".due")).to_be_hidden()
+    await expect(row.locator(".tags")).to_be_empty()
+
+
+async def test_what_was_refused_is_found_again_when_it_is_written_again(
+    running: Running, page: Page
+) -> None:
+    await page.goto(running.web)
+    await page.keyboard.type("Read Tomorrow")
+    chips = page.locator("#chips button")
+    await chips.click()
+    await expect(chips).to_have_count(0)
+    await page.get_by_label("What is to be done?").fill("Call")
+    await page.keyboard.type(" mum tomorrow")
+    await expect(chips).to_have_text(["Tomorrow"])

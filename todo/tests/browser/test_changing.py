@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
@@ -178,4 +179,54 @@ async def test_the_first_page_is_in_the_readers_time_zone(
     await page.goto(f"{running.web}/items/{item.id}")
     await expect(page.get_by_label("Time")).to_have_value("02:30")
     await expect(page.get_by_label("Due date")).to_have_value("2099-12-04")
+    await context.close()
+
+
+async def test_keys_that_move_items_move_none_while_one_writes(listed: Page) -> None:
+    await row_of(listed, "two").locator(".text").click()
+    field = listed.get_by_role("textbox", name="Text of the item")
+    await field.fill("two and a half")
+    await listed.keyboard.press("Alt+ArrowUp")
+    await listed.keyboard.press("Alt+ArrowDown")
+    await listed.keyboard.press("Enter")
+    await expect(texts(listed)).to_have_text(["three", "two and a half", "one"])
+    await row_of(listed, "two and a half").hover()
+    await listed.get_by_role("link", name="Due date of: two and a half").click()
+    await listed.get_by_label("Notes").press("Alt+ArrowUp")
+    await listed.keyboard.press("Escape")
+    await expect(texts(listed)).to_have_text(["three", "two and a half", "one"])
+
+
+async def test_taking_the_day_away_takes_its_time_along(listed: Page) -> None:
+    row = row_of(listed, "two")
+    await row.hover()
+    await row.get_by_role("link", name="Due date of: two").click()
+    await listed.get_by_label("Due date", exact=True).fill("9998-12-03")
+    await listed.get_by_label("Time").fill("18:30")
+    await listed.keyboard.press("Enter")
+    await expect(row.locator(".due")).to_have_text("3 Dec 9998, 18:30")
+    await listed.keyboard.press("d")
+    await listed.get_by_label("Due date", exact=True).fill("")
+    await listed.keyboard.press("Enter")
+    await expect(row.locator(".due")).to_be_hidden()
+    await settled(listed)
+    await expect(row.locator(".due")).to_be_hidden()
+
+
+async def test_what_is_due_today_stands_on_top_whatever_zone_its_time_is_written_in(
+    running: Running, browser: Browser
+) -> None:
+    here = datetime.now(ZoneInfo("Pacific/Honolulu")).replace(hour=23, minute=59)
+    far = here.astimezone(timezone(timedelta(hours=14)))
+    assert far.date() > here.date()
+    await running.store.add([made("Call Ann", due=far.isoformat(timespec="seconds"))])
+    context = await browser.new_context(timezone_id="Pacific/Honolulu")
+    page = await context.new_page()
+    await page.goto(running.web)
+    await live(page)
+    await expect(page.locator("#now-items .text")).to_have_text("Call Ann")
+    await expect(page.locator("#now-items .due")).to_have_text("Today, 23:59")
+    await page.reload()
+    await live(page)
+    await expect(page.locator("#now-items .text")).to_have_text("Call Ann")
     await context.close()

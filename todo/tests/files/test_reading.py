@@ -138,6 +138,7 @@ def test_everything_that_is_wrong_is_told_with_its_place() -> None:
         (b"item,item\nx,y\n", "There are two columns item."),
         (b"TYPE,CONTENT\n", "There is no item in this file."),
         (b"item\n" + b"x\n" * 50_001, "There are 50001 items in this file; 50000 is the most."),
+        (b'item\none\n"two\nthree\n', "This is no CSV: line 4: unexpected end of data."),
         (b'item\n"' + b"x" * 200_000, "This is no CSV: line 2: field larger than field limit"),
     ],
 )
@@ -149,3 +150,13 @@ def test_of_many_mistakes_the_first_are_told() -> None:
     said = told("item,done\n" + "x,maybe\n" * 25).split("\n")
     assert len(said) == 12
     assert said[-1] == "And 15 more."
+
+
+def test_no_cell_is_left_out_silently() -> None:
+    said = told("item\nBuy milk\nBuy milk, eggs\n")
+    assert said == (
+        "Nothing was imported.\n"
+        "Line 3: There are more cells than columns: "
+        "a text with a comma in it needs quotes around it."
+    )
+    assert [item.item for item in items("item\nBuy milk,,\n")] == ["Buy milk"]

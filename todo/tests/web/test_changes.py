@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -13,14 +15,14 @@ import pytest
 
 from dovetail import MessageQueue, new_id
 from todo.changing import change_of
-from todo.events import ANY_CHANGE, CHANGES, Change, ItemEdited, ItemRemoved
+from todo.events import ANY_CHANGE, CHANGES, Change, ItemEdited, ItemRemoved, ItemRestored
 from todo.items import Item
 from todo.positions import position_of
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
 
-from .support import client_of, items, publish, rows, text_of
+from .support import client_of, field_of, items, publish, rows, text_of
 
 
 @pytest.fixture
@@ -320,3 +322,39 @@ async def test_the_database_is_down(
         cleared = await client.post("/items/clear-completed")
         assert cleared.status_code == 503
     assert len(await changes(queue)) == 1
+
+
+async def test_a_day_that_is_taken_away_takes_its_time_along(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    (item,) = items("Buy milk")
+    await publish(queue, item)
+    await act(client, item, "due", due_date="", due_time="18:30")
+    page = await client.get(f"/items/{item.id}")
+    today = datetime.now().astimezone().date().isoformat()
+    assert (field_of(page.text, "due_date"), field_of(page.text, "due_time")) == (today, "18:30")
+    await act(client, item, "due", due_date="", due_time="18:30")
+    page = await client.get(f"/items/{item.id}")
+    assert (field_of(page.text, "due_date"), field_of(page.text, "due_time")) == ("", "")
+
+
+async def test_what_is_restored_while_it_is_looked_up_can_be_changed(
+    client: httpx.AsyncClient,
+    queue: MessageQueue,
+    store: Store,
+    item: Item,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed = change_of(ItemRemoved, item.id)
+    await store.apply([removed])
+    restored = change_of(ItemRestored, item.id, after=removed.change)
+    await queue.publish(restored)
+    look = store.removed
+
+    async def restore_and_look(ids: Sequence[str]) -> list[Item]:
+        await store.apply([restored])
+        return await look(ids)
+
+    monkeypatch.setattr(store, "removed", restore_and_look)
+    said, _ = await act(client, item, "edit", item="Buy bread")
+    assert "Changed" in said

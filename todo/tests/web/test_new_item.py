@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -232,3 +233,17 @@ async def test_a_form_leads_to_no_other_server(client: httpx.AsyncClient, place:
     response = await client.post("/items", data={"item": "a", "next": place})
 
     assert response.headers["location"] == "/"
+
+
+async def test_a_time_alone_is_one_of_the_day_that_is_meant(
+    client: httpx.AsyncClient, queue: MessageQueue
+) -> None:
+    today = datetime.now().astimezone().date()
+    for text in ("Buy milk", "Call Ann tomorrow"):
+        fields = {"item": text, "due_date": "", "due_time": "18:30", "tags": "", "notes": ""}
+        assert (await client.post("/new", data=fields)).status_code == 303
+    wrong = await client.post("/new", data={"item": "x", "due_date": "", "due_time": "25:00"})
+    assert wrong.status_code == 422
+    milk, ann = await published(queue)
+    assert (milk.due or "").startswith(f"{today}T18:30:00")
+    assert (ann.item, (ann.due or "")[:19]) == ("Call Ann", f"{today + timedelta(1)}T18:30:00")

@@ -45,6 +45,8 @@ async def find(queue: MessageQueue, store: Store, wanted: str) -> Found:
         there = [saved] if saved else []
         if saved is None and any(isinstance(change, ItemRestored) for change in mine.changes):
             there = await store.removed([name])
+            if not there:  # it may have been restored between the two
+                there = await store.items([name])
         found = Found(name, waiting=mine.changes, complete=complete)
         for shown in overlaid(there, mine):
             return replace(found, item=shown.item, status=shown.state)

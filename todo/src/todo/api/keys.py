@@ -80,12 +80,15 @@ class Keys:
     async def use(self, wanted: Item) -> Use:
         """The item that the key, its id, stands for from now on; KeyTaken where that is another one."""
         use = self._uses.get(wanted.id)
+        if use and not use.accepted:
+            return _checked(use, wanted)
+        # What was accepted may have been removed since, wherever that was.
+        found = await self._find(wanted.id)
+        if found.item and found.removed:
+            raise KeyTaken(found.item, "was removed")
         if use is None:
-            found = await self._find(wanted.id)
             if found.item is None:
                 new = Use(wanted, frozenset({wanted.item}), known=found.sure, added=wanted)
-            elif found.removed:
-                raise KeyTaken(found.item, "was removed")
             else:
                 new = Use(found.item, found.texts, accepted=True)
             use = self._uses.setdefault(wanted.id, new)  # somebody else may have been faster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from todo.files.drafts import Contents, Draft, WrongFile, moment
 from todo.items import Item
@@ -13,6 +13,9 @@ from todo.positions import position_of
 COLUMNS = ("id", "item", "done", "due", "tags", "notes", "position", "date_added", "date_saved")
 #: A spreadsheet takes what begins like this for a formula, and does what it says.
 _FORMULA = tuple("=+-@\t\r")
+#: What a cell without a column is called.
+SURPLUS = "\0"
+_TOO_MANY = "There are more cells than columns: a text with a comma in it needs quotes around it."
 _DELIMITERS = (",", ";", "\t")
 _YES, _NO = {"true", "yes", "1", "x"}, {"false", "no", "0", ""}
 
@@ -41,16 +44,25 @@ def row(item: Item) -> str:
 
 
 def table(text: str) -> tuple[list[str], Iterable[tuple[int, Mapping[str, str]]]]:
-    """The names of the columns, and the rows with the numbers of their lines; WrongFile."""
+    """The names of the columns, and the rows with the numbers of their lines; WrongFile.
+
+    What stands behind the last column that has a name is named SURPLUS.
+    """
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict: where a quote is never closed, the rest of the file is not the text of one item.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
         raise WrongFile(f"This is no CSV: line {reader.line_num}: {error}.") from error
-    return names, ((line, dict(zip(names, cells, strict=False))) for line, cells in rows)
+    return names, ((line, _named(names, cells)) for line, cells in rows)
+
+
+def _named(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    surplus = "".join(cells[len(names) :]).strip()
+    return dict(zip(names, cells, strict=False)) | ({SURPLUS: surplus} if surplus else {})
 
 
 def read(text: str) -> Contents:
@@ -80,6 +92,8 @@ def _draft(place: str, cells: Mapping[str, str]) -> Draft:
         draft.date_added = moment(values.get("date_added"))
     except ValueError:
         draft.error = f"date_added is {values['date_added']!r}, which is no date."
+    if SURPLUS in cells:
+        draft.error = _TOO_MANY
     return draft
 
 

@@ -77,12 +77,14 @@ class Adding:
         fields = form.fields
         # Words such as "tomorrow" count, unless there are fields for what they would say.
         read = read_fields(form.request, fields)
+        reader = reader_of(form.request)
+        day = read.due[:10] if read.due else reader.today.isoformat()
         text = checked_text(read.text)
         return Item(
             self._id(form, text),
             text,
             datetime.now(UTC),
-            due=due_of(fields, reader_of(form.request)) or read.due,
+            due=due_of(fields, reader, day) or read.due,
             tags=tags_of(fields) or read.tags,
             notes=checked_notes(fields.get("notes", "")),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta, tzinfo
 
 from dovetail import MessageQueue
 from todo.events import ItemRestored
@@ -15,12 +15,14 @@ from todo.store import Store, StoreChanged, StoreDamaged, StoreUnavailable
 from todo.store.query import Counts, InvalidCursor, Page, Query
 from todo.web.asked import Asked
 from todo.web.failures import Failed, never_added
-from todo.web.matching import comes_before, is_now, matches, sorted_as
+from todo.web.matching import Day, comes_before, matches, sorted_as
 
 #: Saved items on one page, and on one that scripts read while somebody scrolls.
 PAGE_SIZE, SCROLLED_SIZE = 50, 250
 #: Items that may stand apart because they are due; where there are more, none does.
 MOST_NOW = 200
+#: What is due today here may be due two days later as it is written elsewhere.
+_ELSEWHERE = timedelta(2)
 #: Waiting items and changes that are looked at; the longest waiting ones.
 MOST_WAITING = 500
 
@@ -62,34 +64,40 @@ class Contents:
 
 
 async def read_contents(
-    queue: MessageQueue, store: Store, asked: Asked, today: date, *, scrolled: bool = False
+    queue: MessageQueue,
+    store: Store,
+    asked: Asked,
+    today: date,
+    *,
+    zone: tzinfo | None = None,
+    scrolled: bool = False,
 ) -> Contents:
     """One page of the list, longer if `scrolled`; what cannot be reached is left out and marked."""
+    day = Day(today.isoformat(), zone)
     size = SCROLLED_SIZE if scrolled else PAGE_SIZE
     # First the queue and then the table: what is acked in between is in the table by then.
     waiting = await read_waiting(queue, MOST_WAITING)
     trouble = "trouble_queue" if waiting.unreachable else ""
     try:
-        contents = await _read(queue, store, asked, today.isoformat(), waiting, size)
+        contents = await _read(queue, store, asked, day, waiting, size)
     except StoreUnavailable as error:
         damaged = isinstance(error, StoreChanged | StoreDamaged)
-        only_waiting = _only_waiting(asked, today.isoformat(), waiting)
+        only_waiting = _only_waiting(asked, day, waiting)
         contents = replace(only_waiting, unreadable=waiting.unreachable)
         trouble = "trouble_damaged" if damaged else "trouble_database"
     return replace(contents, waiting=waiting.total, waiting_more=waiting.more, trouble=trouble)
 
 
 async def _read(
-    queue: MessageQueue, store: Store, asked: Asked, today: str, waiting: Waiting, size: int
+    queue: MessageQueue, store: Store, asked: Asked, day: Day, waiting: Waiting, size: int
 ) -> Contents:
     query, now = query_of(asked), Page([])
     split = apart(asked)
     if split:
-        due = replace(query, status="active", due_until=today, sort="due")
-        now = await store.page(due, limit=MOST_NOW)
+        now, day = await _now(store, query, day)
         split = now.next is None
     if split:
-        query = replace(query, no_due_until=today)
+        query = replace(query, no_due_until=day.date)
     page, how = await _page(queue, store, query, asked.after, size)
     waiting = waiting.only(await store.missing([item.id for item in waiting.items]))
     changed, removed = await _changed(store, waiting)
@@ -99,13 +107,24 @@ async def _read(
     if asked.q and how == "full":
         contents = Contents(asked, rest=_found(shown, page.items, asked))
     else:
-        due_now = today if split else ""
+        due_now = day if split else None
         shown = [one for one in shown if _belongs(one, asked, page, due_now)]
-        contents = _arranged(asked, today, shown, split=split)
+        contents = _arranged(asked, day, shown, split=split)
     tags = await store.tags()
     return replace(
         contents, next=page.next, counts=counts, saved=there.total, tags=tags, search=how
     )
+
+
+async def _now(store: Store, query: Query, day: Day) -> tuple[Page, Day]:
+    """What is due now, and how that was told: by the dates as they are written, where many are due soon."""
+    due = replace(query, status="active", sort="due")
+    last = (date.fromisoformat(day.date) + _ELSEWHERE).isoformat()
+    soon = await store.page(replace(due, due_until=last), limit=MOST_NOW)
+    if soon.next is None:
+        return Page([one for one in soon.items if day.is_now(one)]), day
+    written = await store.page(replace(due, due_until=day.date), limit=MOST_NOW)
+    return written, replace(day, by_moment=False)
 
 
 def _once(*lists: Iterable[Item]) -> list[Item]:
@@ -141,13 +160,13 @@ async def _changed(store: Store, waiting: Waiting) -> tuple[list[Item], list[Ite
     return changed, removed
 
 
-def _only_waiting(asked: Asked, today: str, waiting: Waiting) -> Contents:
+def _only_waiting(asked: Asked, day: Day, waiting: Waiting) -> Contents:
     """What there is without a database."""
     shown = [one for one in overlaid((), waiting) if matches(one.item, asked)]
-    return _arranged(asked, today, shown, split=apart(asked))
+    return _arranged(asked, day, shown, split=apart(asked))
 
 
-def _belongs(shown: Shown, asked: Asked, page: Page, due_now: str) -> bool:
+def _belongs(shown: Shown, asked: Asked, page: Page, due_now: Day | None) -> bool:
     """Whether what was asked for includes it, and neither the page before nor the next will show it.
 
     `due_now` is the day until which it stands apart, whatever its place.
@@ -157,22 +176,22 @@ def _belongs(shown: Shown, asked: Asked, page: Page, due_now: str) -> bool:
         return True
     if not matches(item, asked):
         return False
-    if not page.items or (due_now and is_now(item, due_now)):
+    if not page.items or (due_now and due_now.is_now(item)):
         return True
     if asked.after and comes_before(asked.sort, item, page.items[0]):
         return False
     return page.next is None or not comes_before(asked.sort, page.items[-1], item)
 
 
-def _arranged(asked: Asked, today: str, shown: Iterable[Shown], *, split: bool) -> Contents:
+def _arranged(asked: Asked, day: Day, shown: Iterable[Shown], *, split: bool) -> Contents:
     """What is due now apart from the rest, where it is to be; it is on the first page."""
     ordered = list(shown)
     if any(one.state != "saved" for one in ordered):  # else they are in the database's order
         ordered = sorted_as(asked.sort, ordered)
     if not split:
         return Contents(asked, rest=ordered)
-    now = [one for one in ordered if is_now(one.item, today)]
-    rest = [one for one in ordered if not is_now(one.item, today)]
+    now = [one for one in ordered if day.is_now(one.item)]
+    rest = [one for one in ordered if not day.is_now(one.item)]
     return Contents(asked, () if asked.after else sorted_as("due", now), rest)
 
 

@@ -4,7 +4,6 @@ they are told of everything that changes it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import msgspec
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from todo.web.contents import Contents, read_contents
 from todo.web.failures import Failed, latest_by_item
 from todo.web.flights import Flights
 from todo.web.item_json import ItemJson, item_json
-from todo.web.reader import reader_of
+from todo.web.reader import Reader, reader_of
 from todo.web.site import RETRY_AFTER, Site, pack
 
 _encode = msgspec.json.Encoder().encode
@@ -43,22 +42,24 @@ class ItemsForScripts:
 
     async def answer(self, request: Request) -> Response:
         """The list as the address asks for it; 503 where neither queue nor database can be read."""
-        asked, today = asked_for(request.query_params), reader_of(request).today
+        asked, reader = asked_for(request.query_params), reader_of(request)
         body, unreadable = await self._flights.share(
-            (asked, today), lambda: self._read(asked, today)
+            (asked, reader.today, reader.zone), lambda: self._read(asked, reader)
         )
         status, headers = (503, RETRY_AFTER) if unreadable else (200, None)
         response = Response(body, status, headers, "application/json")
         pack(response, request)
         return response
 
-    async def _read(self, asked: Asked, today: date) -> tuple[bytes, bool]:
+    async def _read(self, asked: Asked, reader: Reader) -> tuple[bytes, bool]:
         """The answer, and whether it has nothing to show because nothing can be read."""
         site = self._site
         # First the place, then the list: what changes in between is told, though the list has it already.
         cursor = await site.live.place()
         scrolled = bool(asked.after)
-        contents = await read_contents(site.queue, site.store, asked, today, scrolled=scrolled)
+        contents = await read_contents(
+            site.queue, site.store, asked, reader.today, zone=reader.zone, scrolled=scrolled
+        )
         failed = await site.failures.read()
         if not asked.after and not asked.narrowed:
             contents = contents.with_lost(failed)

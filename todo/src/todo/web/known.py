@@ -48,6 +48,8 @@ async def read_known(queue: MessageQueue, store: Store, item_id: str) -> Known:
     try:
         there = await store.items([item_id])
         gone = [] if there else await store.removed([item_id])
+        if not there and not gone:  # it may have been restored between the two
+            there = await store.items([item_id])
     except StoreUnavailable:
         there, gone, certain = [], [], False
     if shown := overlaid([*there, *(gone if _is_restored(waiting) else ())], waiting):

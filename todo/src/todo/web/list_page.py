@@ -32,8 +32,10 @@ class ListPage:
         return await self._page(form, asked_for(query), status, said)
 
     async def _page(self, form: Form, asked: Asked, status: int, error: str = "") -> Response:
-        today = reader_of(form.request).today
-        contents = await read_contents(self._site.queue, self._site.store, asked, today)
+        reader = reader_of(form.request)
+        contents = await read_contents(
+            self._site.queue, self._site.store, asked, reader.today, zone=reader.zone
+        )
         failed = await self._site.failures.read()
         if not asked.after and not asked.narrowed:
             contents = contents.with_lost(failed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any
 
 from todo.items import Item
@@ -28,9 +30,30 @@ def matches(item: Item, asked: Asked) -> bool:
     return all(word in text for word in asked.q.casefold().split())
 
 
-def is_now(item: Item, today: str) -> bool:
-    """Whether it is to be done, and due until the end of this day."""
-    return not item.done and bool(item.due) and (item.due or "")[: len(today)] <= today
+@dataclass(frozen=True)
+class Day:
+    """A reader's day; `zone` is None where only this machine's is known."""
+
+    #: As an item has it.
+    date: str
+    zone: tzinfo | None = None
+    #: A time with the offset of another zone counts as what it is in this one, too.
+    by_moment: bool = True
+
+    def is_now(self, item: Item) -> bool:
+        """Whether it is to be done, and due until the end of this day."""
+        if item.done or not item.due:
+            return False
+        written = item.due[: len(self.date)]
+        return written <= self.date or (self.by_moment and self._day_of(item.due) <= self.date)
+
+    def _day_of(self, due: str) -> str:
+        if len(due) <= len(self.date):
+            return due
+        try:
+            return datetime.fromisoformat(due).astimezone(self.zone).date().isoformat()
+        except (ValueError, OverflowError):  # no such moment, or none in this zone
+            return due
 
 
 def sorted_as(sort: str, shown: Iterable[Shown]) -> list[Shown]:

@@ -70,7 +70,10 @@ def edit(known: Known, fields: Fields, reader: Reader) -> Done:
 
 def due(known: Known, fields: Fields, reader: Reader) -> Done:
     """Due on another day, or whenever."""
-    change = change_of(ItemDue, known.id, after=known.version, due=due_of(fields, reader))
+    # A time alone is one of today; but who takes the day away wants it due no more.
+    alone = "" if known.item and known.item.due else reader.today.isoformat()
+    value = due_of(fields, reader, alone)
+    change = change_of(ItemDue, known.id, after=known.version, due=value)
     undo = undo_of(known, "due", due=known.item.due or "") if known.item else None
     return Done([change], "said_due", undo)
 
@@ -136,11 +139,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()[:12]
 
 
-def due_of(fields: Fields, reader: Reader) -> str | None:
-    """The due date of a form: `due` as an item has it, or `due_date` and `due_time` in the reader's zone."""
+def due_of(fields: Fields, reader: Reader, alone: str = "") -> str | None:
+    """The due date of a form: `due` as an item has it, or `due_date` and `due_time` in the reader's zone.
+
+    `alone` is the day of a time that has none; without it such a time is as good as nothing.
+    """
     if "due_date" not in fields:
         return checked_due(fields.get("due", ""))
     day, at = fields["due_date"].strip(), fields.get("due_time", "").strip()
+    day = day or (alone if at else "")
     if not day or not at:
         return checked_due(day)
     try:

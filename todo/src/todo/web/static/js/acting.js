@@ -35,6 +35,13 @@ export async function edit(item, text, seen) {
   if (theirs && !isFromHere(item.id, theirs)) say(t("edit_replaced", { theirs }));
 }
 
+// Back again, though somebody else has deleted it. Raises what server.js does.
+export function bringBack(item) {
+  const back = { verb: "remove", what: { removed: true } };
+  const words = { said: t("brought_back", { item: item.item }), back };
+  return change(item.id, { verb: "restore", what: { item, removed: false } }, words);
+}
+
 // Another due date, other tags, other notes: one `field` by its name. Raises what server.js does.
 export function set(item, field, value) {
   const way = (to) => ({
@@ -65,6 +72,7 @@ export async function clearCompleted() {
       const { undo } = await answer;
       await post(undo.url, undo.fields);
       steps.forEach(state.drop);
+      say(t("undone"));
     } catch (error) {
       say(why(error), "bad");
     }

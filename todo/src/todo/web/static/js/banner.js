@@ -35,7 +35,8 @@ function show() {
   const next = Math.min(...["waiting", "offline"].map(rest).filter((left) => left > 0));
   if (next < Infinity) timer = setTimeout(show, next);
   say(sentences());
-  const live = status.live === "on";
+  // The server hears of nothing while it cannot reach the queue.
+  const live = status.live === "on" && status.queue !== "unreachable";
   state.className = `live-state ${live ? "on" : "off"}`;
   const words = status.live === "starting" ? "" : t(live ? "updates" : "not_live");
   if (state.textContent !== words) state.textContent = words;

@@ -13,10 +13,11 @@ let timer = null;
 let asking = null;
 // The last answer, and the text that it is about.
 let known = null;
-// What was refused, by what it is: it stays so while the text is written on.
-const refused = new Set();
+// The words of what was refused, by what it is: it stays so while they stand in the text.
+const refused = new Map();
 
 export function onText(text) {
+  for (const [key, words] of refused) if (!text.includes(words)) refused.delete(key);
   clearTimeout(timer);
   timer = setTimeout(() => ask(text), PAUSE);
 }
@@ -54,7 +55,7 @@ function chip(one) {
   made.textContent = words;
   made.setAttribute("aria-label", t(`refuse_${one.kind}`, { words }));
   made.addEventListener("click", () => {
-    refused.add(keyOf(one));
+    refused.set(keyOf(one), one.words);
     show();
     document.getElementById("new").focus();
   });
@@ -64,15 +65,21 @@ function chip(one) {
 const keyOf = ({ kind, value }) => `${kind} ${value}`;
 const isRefused = (one) => refused.has(keyOf(one));
 
-// What to send and to show for this text, or null where its words are not known (yet), so that the server finds
-// them. What was refused stays in the text.
+// What to send and to show for this text. Where its words are not known (yet), the server finds them. What was
+// refused stays in the text.
 export function chips(text) {
-  if (known?.of.trim() !== text) return null;
+  if (known?.of.trim() !== text) return { text, due: null, tags: [], fields: unread(text) };
   const taken = known.found.filter((one) => !isRefused(one));
   const rest = taken.length === known.found.length ? known.text : without(known.of, taken);
   const due = taken.find(({ kind }) => kind === "due")?.value ?? null;
   const tags = taken.filter(({ kind }) => kind === "tag").map(({ value }) => value);
   return { text: rest, due, tags, fields: { item: rest, due: due ?? "", tags: tags.join(" ") } };
+}
+
+// Who refused a date or a tag and has written on since has not seen what else of that kind might be found.
+function unread(text) {
+  const kinds = new Set([...refused.keys()].map((key) => key.split(" ", 1)[0]));
+  return { item: text, ...(kinds.has("due") && { due: "" }), ...(kinds.has("tag") && { tags: "" }) };
 }
 
 function without(text, found) {

@@ -1,12 +1,12 @@
 // The other fields of an item, in a panel under it: due date, tags, notes.
 
-import { set } from "./acting.js";
+import { bringBack, set } from "./acting.js";
 import { addressOf, why } from "./changing.js";
 import * as dates from "./dates.js";
 import { button, say } from "./notices.js";
 import { rowOf } from "./rows.js";
 import * as state from "./state.js";
-import { focusRow } from "./view.js";
+import { focusRow, refresh } from "./view.js";
 import { t } from "./words.js";
 
 // Opens it with the focus on one of its fields, or closes it.
@@ -48,6 +48,10 @@ function makeForm(item) {
     error,
     actions,
   );
+  form.addEventListener("input", () => {
+    if (state.shown(item.id)) error.textContent = "";
+    form.classList.add("written");
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     save_(form, item, error);
@@ -85,6 +89,9 @@ function notes(value) {
 // Only what is not as it was when the panel was opened is changed.
 async function save_(form, item, error) {
   const { due, time, tags, notes } = form.elements;
+  const before = dates.due(item.due);
+  // A time alone is one of today; but who takes the day away wants it due no more.
+  if (!due.value && before) time.value = "";
   if (time.value && !due.value) due.value = dates.today();
   if (!due.validity.valid || !time.validity.valid) return error.append(t("due_wrong"));
   const wanted = {
@@ -92,19 +99,32 @@ async function save_(form, item, error) {
     tags: tags.value.split(/[\s,]+/).map((tag) => tag.replace(/^#+/, "")).filter(Boolean),
     notes: notes.value,
   };
-  const before = dates.due(item.due);
   if ((before?.day ?? "") === due.value && (before?.time ?? "") === time.value) wanted.due = item.due;
   const names = Object.keys(wanted).filter((name) => String(wanted[name]) !== String(item[name]));
+  const back = names.length && !state.shown(item.id) ? bringBack(item) : null;
   close(form, item.id);
   try {
+    await back;
     for (const name of names) await set(state.shown(item.id) ?? item, name, wanted[name]);
   } catch (refusal) {
     rowOf(item.id)?.append(form);
-    error.textContent = why(refusal);
+    if (form.isConnected) error.textContent = why(refusal);
+    else say(why(refusal), "bad");
   }
 }
 
 function close(form, id) {
+  // The row may go now, or move; where it goes, the keyboard is on the one in its place.
+  form.classList.remove("written");
+  refresh([id]);
   form.remove();
-  focusRow(id);
+  if (rowOf(id)) focusRow(id);
 }
+
+// Whoever writes about an item that somebody else deletes meanwhile is told.
+state.onChange((ids) => {
+  for (const id of ids) {
+    const error = !state.shown(id) && rowOf(id)?.querySelector(".details.written .error");
+    if (error) error.textContent = t("edit_gone");
+  }
+});

@@ -1,12 +1,13 @@
 // Changing a text where it stands: Enter saves, Esc leaves it as it was.
 
-import { edit } from "./acting.js";
+import { bringBack, edit } from "./acting.js";
 import { why } from "./changing.js";
-import { say } from "./notices.js";
+import { copy } from "./marks.js";
+import { button, say } from "./notices.js";
 import { rowOf } from "./rows.js";
 import * as state from "./state.js";
 import { complaint, isComposing } from "./texts.js";
-import { focusRow } from "./view.js";
+import { focusRow, refresh } from "./view.js";
 import { t } from "./words.js";
 
 // Puts a field in the place of the text of this item.
@@ -60,14 +61,14 @@ class Editor {
 
   // As high as its text.
   written() {
-    this.note.textContent = "";
+    if (state.shown(this.item.id)) this.note.textContent = "";
     this.field.style.height = "auto";
     this.field.style.height = `${this.field.scrollHeight}px`;
   }
 
   // Whoever goes on elsewhere wants what they have written; what cannot be saved stays here.
   left() {
-    if (this.closed || !document.hasFocus()) return;
+    if (this.closed || !document.hasFocus() || !state.shown(this.item.id)) return;
     if (this.field.value.trim() === this.item.item) this.close(false);
     else this.save(false);
   }
@@ -77,13 +78,17 @@ class Editor {
     const wrong = complaint(text);
     if (wrong) return this.tell(wrong);
     const theirs = state.shown(this.item.id);
-    if (!theirs || text === theirs.item) return this.close(focus);
+    if (text === theirs?.item) return this.close(focus);
+    const back = theirs ? null : bringBack(this.item);
     this.close(focus);
     try {
-      await edit(theirs, text, this.item.version);
+      await back;
+      if (text !== (theirs ?? this.item).item) await edit(theirs ?? this.item, text, this.item.version);
     } catch (error) {
-      const again = startEditing(this.item.id, text) ?? watched.get(this.item.id);
-      again?.tell(why(error));
+      startEditing(this.item.id, text);
+      const again = watched.get(this.item.id);
+      if (again) again.tell(why(error));
+      else say(t("edit_lost", { text, reason: why(error) }), "bad", copying(text));
     }
   }
 
@@ -94,9 +99,12 @@ class Editor {
   close(focus) {
     this.closed = true;
     watched.delete(this.item.id);
+    // The row may go now, or move; where it goes, the keyboard is on the one in its place.
+    this.box.className = "";
+    refresh([this.item.id]);
     this.box.remove();
     this.shown.hidden = false;
-    if (focus) focusRow(this.item.id);
+    if (focus && this.row.isConnected) focusRow(this.item.id);
   }
 
   // Somebody else has changed it meanwhile: what is written here stays, and the author knows.
@@ -106,6 +114,8 @@ class Editor {
     if (now.item !== this.item.item) this.tell(t("edit_theirs", { theirs: now.item }));
   }
 }
+
+const copying = (text) => button(t("copy"), () => copy(text));
 
 // The editors that are open, by item.
 const watched = new Map();

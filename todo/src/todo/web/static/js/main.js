@@ -68,7 +68,9 @@ function clicked(event) {
 
 function movedByKeys(event) {
   const way = { ArrowUp: "up", ArrowDown: "down" }[event.key];
-  const item = event.altKey && way && itemAt(event.target);
+  // In a field they are for what is written there: they move the cursor, or open what can be chosen.
+  const isField = event.target.matches("input:not(.done), textarea, select");
+  const item = event.altKey && way && !isField && itemAt(event.target);
   if (!item) return;
   event.preventDefault();
   dragging.step(item, way);

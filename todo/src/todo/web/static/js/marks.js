@@ -65,7 +65,7 @@ function copying(text) {
   return { label: t("copy"), act: () => copy(text) };
 }
 
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     say(t("copied"));

@@ -31,7 +31,9 @@ export function matches(item, { status, q, tag }) {
 // Whether it stands on top, being overdue or due today. What is searched for has one order only.
 export function isNow(item, query) {
   if (item.done || !item.due || query.q || query.status === "done") return false;
-  return item.due.slice(0, 10) <= dates.today();
+  const today = dates.today();
+  // A time with the offset of another zone counts as what it is in this one, too.
+  return item.due.slice(0, 10) <= today || (dates.due(item.due)?.day ?? item.due) <= today;
 }
 
 export const dueFirst = orderOf("due");

@@ -51,7 +51,7 @@ export function told({ now, items }, { more, ranked }) {
 // Takes away rows that the page came with and that are not among what was told since.
 export function dropStrangers() {
   for (const list of Object.values(lists)) {
-    for (const row of [...list.children]) if (!isShown(row.dataset.id)) row.remove();
+    for (const row of [...list.children]) if (!isShown(row.dataset.id) && !isWrittenIn(row)) row.remove();
   }
 }
 
@@ -121,8 +121,10 @@ function byRank(one, other) {
 function place(id) {
   const item = state.shown(id);
   const name = item && sectionOf(item);
+  const shown = rowOf(id);
+  if (isWrittenIn(shown)) return item && fill(shown, item, markOf(item));
   for (const other of ["now", "items"]) if (other !== name) sections[other].take(id);
-  const row = rowOf(id) ?? (name && makeRow());
+  const row = shown ?? (name && makeRow());
   if (!name) return row?.remove();
   fill(row, item, markOf(item));
   const next = sections[name].put(item);
@@ -130,6 +132,11 @@ function place(id) {
   if (row.parentNode !== lists[name] || row.nextElementSibling !== before) {
     lists[name].insertBefore(row, before);
   }
+}
+
+// What somebody writes stays where it is until they have ended: a row that goes or moves would take it along.
+function isWrittenIn(row) {
+  return row !== null && row.querySelector(".editor, .details.written") !== null;
 }
 
 function sectionOf(item) {
