@@ -85,6 +85,8 @@ class Routing(Conformance):
         assert await queue.dead_letters.replay_all(group=new) == 2
         own = [one.status for one in await queue.groups() if one.status.group == new]
         assert [one.waiting + one.in_hand for one in own] == [1, 1]
+        [replayed] = await queue.waiting(event, new)
+        assert replayed.subject == event.__subject__
         await queue.remove_group(new)
         assert not [one for one in await queue.groups() if one.status.group == new]
 

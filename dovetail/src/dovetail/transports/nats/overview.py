@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -75,11 +77,18 @@ class Overview:
                 return []
             if error.code != CONSUMER_NOT_FOUND:
                 raise
-        found = await self._api.following(layout.EVENTS, subject, sequence, most)
+        published, replayed = await asyncio.gather(
+            self._api.following(layout.EVENTS, subject, sequence, most),
+            self._api.following(
+                layout.EVENTS, layout.replay_subject(group, subject, ">"), sequence, most
+            ),
+        )
+        # A pattern may match what is replayed to any group.
+        found = [one for one in published if not one.subject.startswith(layout.REPLAY)] + replayed
+        found.sort(key=attrgetter("sequence"))
         return [
-            received(one.subject, one.body, one.headers)
-            for one in found
-            if not one.subject.startswith(layout.REPLAY)
+            received(layout.original_subject(one.subject), one.body, one.headers)
+            for one in found[:most]
         ]
 
     async def _groups(self, stream: str, dead: dict[str, int]) -> list[GroupStatus]:
