@@ -56,7 +56,11 @@ def vhosts(rabbit_server: RabbitServer) -> Vhosts:
 
 class TestRabbitmq(TransportConformance):
     features = Features(
-        deduplicates=False, limits_store=False, counts_bytes=False, largest_body=16 * 1024 * 1024
+        deduplicates=False,
+        limits_store=False,
+        counts_bytes=False,
+        takes_late_acks=False,
+        largest_body=16 * 1024 * 1024,
     )
 
     @pytest_asyncio.fixture

@@ -24,5 +24,7 @@ class Features:
     counts_bytes: bool = True
     #: A request knows at once that nobody is there to answer it.
     knows_nobody_listens: bool = True
+    #: An ack counts though others may have the message by now; else they may handle it a few times more.
+    takes_late_acks: bool = True
     #: Bytes of the largest message that the queue under test takes.
     largest_body: int = 4 * 1024 * 1024

@@ -197,6 +197,7 @@ class Channel:
         future = self._loop.create_future()
         if self.error is not None:
             future.set_exception(self.error)
+            future.exception()  # not everybody waits for the reply
             return future
         self.wire.write(frames.method(self._number, command))
         self._replies.append((command.valid_responses, future))
