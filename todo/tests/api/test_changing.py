@@ -11,10 +11,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from dovetail import MessageQueue, Worker, new_id
+from dovetail import MessageQueue, QueueUnavailable, Worker, new_id
 from todo.api.app import create_app
 from todo.changing import change_of
 from todo.events import (
+    Change,
     ItemCompleted,
     ItemEdited,
     ItemRemoved,
@@ -314,16 +315,65 @@ async def test_a_repeated_key_is_one_change(
 
 
 async def test_what_was_accepted_in_part_is_completed(
-    client: httpx.AsyncClient, queue: MessageQueue, item: Item
+    client: httpx.AsyncClient,
+    queue: MessageQueue,
+    item: Item,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = {"Idempotency-Key": new_id()}
-    await patch(client, item.id, {"done": True}, key)
-    before = await changes(queue)
+    wanted = {"done": True, "notes": "x"}
+    publish = queue.publish_many
 
+    async def fail_in_the_middle(messages: Sequence[Change], *, ids: Sequence[str]) -> None:
+        await publish(messages[:1], ids=ids[:1])
+        raise QueueUnavailable("gone")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(queue, "publish_many", fail_in_the_middle)
+        is_problem(await patch(client, item.id, wanted, key), 503)
+    before = await changes(queue)
+    assert len(before) == 1
+
+    is_problem(await patch(client, item.id, {"done": True}, key), 422)
     is_problem(await patch(client, item.id, {"notes": "x"}, key), 422)
-    assert (await patch(client, item.id, {"done": True, "notes": "x"}, key)).status_code == 202
+    is_problem(await patch(client, item.id, {**wanted, "tags": ["home"]}, key), 422)
+    assert (await patch(client, item.id, wanted, key)).status_code == 202
     assert len(await changes(queue)) == 2
     assert (await changes(queue))[0] == before[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"done": True, "notes": "x"},
+        {"notes": "x"},
+        {"done": False},
+        {"done": True, "position": None},
+    ],
+    ids=["more", "others", "another value", "null"],
+)
+async def test_a_key_stands_for_one_request(
+    other: object,
+    client: httpx.AsyncClient,
+    queue: MessageQueue,
+    store: Store,
+    settings: Settings,
+    item: Item,
+) -> None:
+    key = {"Idempotency-Key": new_id()}
+    wanted = {"done": True}
+    async with client_of(create_app(queue, store, settings)) as elsewhere:
+        assert (await patch(client, item.id, wanted, key)).status_code == 202
+        for one in (client, elsewhere):
+            problem = is_problem(await patch(one, item.id, other, key), 422)
+            assert "Nothing was accepted" in str(problem["detail"])
+            assert (await patch(one, item.id, wanted, key)).status_code == 202
+        async with Worker(queue, [save_handler(store, SaveHandlerSettings())]):
+            assert (await patch(client, item.id, wanted, WAIT | key)).status_code == 200
+        for one in (client, elsewhere):
+            is_problem(await patch(one, item.id, other, key), 422)
+            assert (await patch(one, item.id, wanted, key)).json()["notes"] == ""
+    assert len(await changes(queue)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "1", "{" + new_id() + "}"], ids=["empty", "1", "braces"])
