@@ -81,6 +81,12 @@ def test_json_as_the_api_shows_it() -> None:
     assert [one.item for one in items('{"items": [{"item": "Milk"}], "next": null}')] == ["Milk"]
 
 
+def test_an_unknown_member_of_json_is_told_with_its_place() -> None:
+    said = told('[{"item": "Milk"}, {"item": "Bread", "dueDate": "2026-12-03", "colour": "red"}]')
+    assert "\nItem 2: It has the unknown field colour. What is taken is " in said
+    assert "date_added, date_saved, done, due, id, item, notes, position, status, tags." in said
+
+
 def test_the_first_of_a_file_is_on_top_and_the_ids_are_always_the_same() -> None:
     first = items("- [ ] one\n- [ ] two\n")
     assert first == items("- [ ] one\n- [ ] two\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from msgspec import UNSET
 from starlette.requests import Request
@@ -23,7 +25,7 @@ from todo.api.schemas import TodoPatch
 from todo.changing import change_of
 from todo.events import Change, ItemRemoved
 from todo.items import Item, is_id
-from todo.merging import applied, value_of
+from todo.merging import applied, field_of, value_of
 from todo.store import Store
 
 #: What null makes of a field.
@@ -38,6 +40,8 @@ class Changing:
         self._store = store
         self._saves = saves
         self._body = Body(TodoPatch, MERGE_PATCH, JSON, header="Accept-Patch")
+        #: By key and item, as long as somebody has it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def patch(self, request: Request) -> Response:
         """Change some fields of an item (RFC 7396)."""
@@ -45,13 +49,20 @@ class Changing:
         values = _values(await self._body.read(known, request.receive))
         keyed = KEY in known
         key = checked_key(headers, "it is that of one request") if keyed else new_id()
+        # Sent again before it was answered, it has to find what the first attempt has published.
+        turn = self._turns.setdefault(f"{key}/{request.path_params['id']}", asyncio.Lock())
+        async with turn:
+            return await self._patch(request, values, key, keyed=keyed)
+
+    async def _patch(self, request: Request, values: Values, key: str, *, keyed: bool) -> Response:
+        headers = request.scope["headers"]
         found, item = await self._find(request)
         used = await self._used(key, found, values) if keyed else {}
         if not used:
             check_preconditions(headers, found)
-        changes = changes_of(
-            item, key, {name: value for name, value in values.items() if name not in used}
-        )
+        changes = [
+            change for change in changes_of(item, key, values) if field_of(change) not in used
+        ]
         if not changes and (not used or found.status == "saved"):
             return answer(200, item, found.status)
         for change in changes:

@@ -10,6 +10,10 @@ from todo.files.drafts import Contents, Draft, WrongFile, moment
 from todo.items import Item
 from todo.positions import position_of
 
+#: What an item can have: all that `member` writes, and the state that the API adds.
+_MEMBERS = frozenset({
+    "id", "item", "done", "due", "tags", "notes", "position", "date_added", "date_saved", "status",
+})  # fmt: skip
 HEADER, FOOTER = '{"items": [\n', "\n]}\n"
 
 
@@ -47,6 +51,13 @@ def _draft(place: str, given: Any) -> Draft:
         return Draft(place, given)
     if not isinstance(given, dict):
         return Draft(place, "", error='It must be an object, as in {"item": "Buy milk"}.')
+    if unknown := sorted(set(given) - _MEMBERS):
+        taken = ", ".join(sorted(_MEMBERS))
+        return Draft(
+            place,
+            "",
+            error=f"It has the unknown field {unknown[0]:.100}. What is taken is {taken}.",
+        )
     draft = Draft(
         place,
         given.get("item", ""),
