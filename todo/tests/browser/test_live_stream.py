@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from dovetail import connect, new_id
 from todo.settings import Settings
@@ -158,6 +158,58 @@ async def test_it_says_while_the_server_is_away_and_misses_nothing(
         async with asyncio.timeout(30), serving(create_app(queue, store, settings), port):
             await until(tab, "states.at(-1) === 'on'")
             await until(tab, "told.filter(({kind}) => kind === 'reset').length === 2")
+
+
+@pytest.mark.parametrize("shared", LINES.values(), ids=LINES)
+async def test_it_is_not_live_while_the_browser_is_offline(
+    running: Running, context: BrowserContext, shared: bool
+) -> None:
+    tabs = [await follow(context, running.web, shared=shared) for _ in range(2)]
+    for tab in tabs:
+        await until(tab, "states.at(-1) === 'on'")
+    # Each tab tells what its state is in the very moment in which the browser says so.
+    for tab in tabs:
+        await tab.evaluate(
+            "addEventListener('offline', () => { globalThis.atOnce = states.at(-1); })"
+        )
+    await context.set_offline(True)
+    for tab in tabs:
+        await until(tab, "globalThis.atOnce")
+        assert await tab.evaluate("atOnce") != "on"
+        await tab.evaluate("globalThis.offline = states.length")
+    await tabs[0].evaluate("hide(true)")
+    await tabs[0].evaluate("hide(false)")
+    await context.set_offline(False)
+    for tab in tabs:
+        await until(tab, "states.at(-1) === 'on'")
+        assert await tab.evaluate("states[offline - 1]") != "on"
+    await add(running.queue, "milk")
+    for tab in tabs:
+        await told(tab, "milk")
+    assert await streams(running.web) == 1
+
+
+async def test_it_is_live_again_only_once_the_server_has_answered(
+    running: Running, context: BrowserContext
+) -> None:
+    tab = await follow(context, running.web, shared=False)
+    await until(tab, "states.at(-1) === 'on'")
+    asked, answering = asyncio.Event(), asyncio.Event()
+
+    async def hang(route: Route) -> None:
+        asked.set()
+        await answering.wait()
+        await route.continue_()
+
+    await context.set_offline(True)
+    await until(tab, "states.at(-1) !== 'on'")
+    await context.route("**/live?*", hang)
+    await context.set_offline(False)
+    async with asyncio.timeout(15):
+        await asked.wait()
+    assert await tab.evaluate("states.at(-1)") == "off"
+    answering.set()
+    await until(tab, "states.at(-1) === 'on'")
 
 
 async def test_it_says_that_one_is_signed_out(

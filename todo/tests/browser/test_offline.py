@@ -12,7 +12,7 @@ from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
 
-from .conftest import MARKS, serving
+from .conftest import MARKS, Running, serving
 from .support import keep, live, row_of
 
 pytestmark = MARKS
@@ -59,3 +59,16 @@ async def test_what_is_added_offline_survives_a_reload_and_is_sent_once(
             await expect(page.locator("#banner")).not_to_contain_text("Offline")
             received = await queue.waiting(NewItem, "save-handler", most=10)
             assert [one.data["item"]["item"] for one in received] == ["two", "three"]
+
+
+async def test_the_page_stops_saying_that_it_updates_when_the_browser_is_offline(
+    running: Running, page: Page
+) -> None:
+    await page.goto(running.web)
+    await live(page)
+    await page.context.set_offline(True)
+    # Long before a connection that is silent counts as lost.
+    await expect(page.get_by_text("Connection lost")).to_be_visible(timeout=2000)
+    await page.context.set_offline(False)
+    await live(page)
+    await expect(page.locator("#banner p")).to_have_count(0)

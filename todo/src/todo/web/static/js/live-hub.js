@@ -6,6 +6,8 @@ import { LiveStream } from "./live-stream.js";
 
 // Frames that are kept for tabs that come, or come back.
 const MOST_KEPT = 1000;
+// Milliseconds in which all tabs hear that the browser is offline, or online again.
+const SAME_MOMENT = 1000;
 
 export class LiveHub {
   // Tabs that are looked at: how each is told, by what it has seen.
@@ -13,6 +15,8 @@ export class LiveHub {
   #kept = [];
   #state = "off";
   #status = null;
+  // The last renewal, in milliseconds of performance.now().
+  #renewed = { reason: "", at: 0 };
   #stream = new LiveStream((frame) => this.#take(frame), (state) => this.#say(state));
 
   // A tab is looked at, and says so from time to time; `tell` gets {id, delta} and {state}.
@@ -29,6 +33,20 @@ export class LiveHub {
   leave(tell) {
     this.#tabs.delete(tell);
     if (this.#tabs.size === 0) this.#stop();
+  }
+
+  // Nothing is said to be live until another connection is. `tell` is told so whether its tab is looked at or not;
+  // all tabs ask at the same moment, for one reason.
+  renew(tell, reason) {
+    const now = performance.now();
+    if (reason === this.#renewed.reason && now - this.#renewed.at < SAME_MOMENT) {
+      tell({ state: "off" });
+      return tell({ state: this.#state });
+    }
+    this.#renewed = { reason, at: now };
+    if (!this.#tabs.has(tell)) tell({ state: "off" });
+    this.#say("off");
+    this.#stream.renew();
   }
 
   #begin(seen) {

@@ -3,8 +3,9 @@
 
 // Milliseconds until the next attempt, the first and the longest.
 const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 5000];
-// Milliseconds without a byte after which the connection is dead: the server says something every 15 seconds.
-const SILENCE = 40_000;
+// Milliseconds without a byte after which the connection is dead: the server says something every 15 seconds, which
+// may be late by what a busy server and a slow network take together.
+const SILENCE = 25_000;
 
 // `onFrame` gets {id, delta} for each event; `onState` "on", "off" or "signed-out".
 export class LiveStream {
@@ -30,6 +31,13 @@ export class LiveStream {
   stop() {
     this.#stopping?.abort();
     this.#stopping = null;
+  }
+
+  // Another connection, at once: whether the one that there is still lives is in doubt.
+  renew() {
+    if (!this.running) return;
+    this.stop();
+    this.start();
   }
 
   async #run(stopping) {

@@ -12,7 +12,11 @@ export function leadOrFollow(take) {
 
 function alone(take) {
   const hub = new LiveHub();
-  return { join: (seen) => hub.join(take, seen), leave: () => hub.leave(take) };
+  return {
+    join: (seen) => hub.join(take, seen),
+    leave: () => hub.leave(take),
+    renew: (reason) => hub.renew(take, reason),
+  };
 }
 
 class Tab {
@@ -52,15 +56,23 @@ class Tab {
     this.#ask("leave");
   }
 
-  #ask(kind) {
-    this.#channel.postMessage({ kind, from: this.#me, seen: this.#seen });
+  renew(reason) {
+    // There may be nobody who leads just now.
+    this.#take({ state: "off" });
+    if (this.#hub) this.#hub.renew(this.#take, reason);
+    else this.#ask("renew", reason);
   }
 
-  #hear({ kind, to, from, seen, message }) {
+  #ask(kind, reason = "") {
+    this.#channel.postMessage({ kind, from: this.#me, seen: this.#seen, reason });
+  }
+
+  #hear({ kind, to, from, seen, reason, message }) {
     if (kind === "told" && to === this.#me && this.#end) this.#take(message);
     if (kind === "led" && this.#end) this.#ask("join");
     if (kind === "join") this.#hub?.join(this.#teller(from), seen);
     if (kind === "leave") this.#hub?.leave(this.#teller(from));
+    if (kind === "renew") this.#hub?.renew(this.#teller(from), reason);
   }
 
   #teller(to) {

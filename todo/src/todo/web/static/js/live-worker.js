@@ -12,6 +12,7 @@ addEventListener("connect", ({ ports: [port] }) => {
   let silence = 0;
   const leave = () => hub.leave(tell);
   port.addEventListener("message", ({ data }) => {
+    if (data.kind === "renew") return hub.renew(tell, data.reason);
     clearTimeout(silence);
     if (data.kind === "leave") return leave();
     hub.join(tell, data.seen);

@@ -15,13 +15,16 @@ let seen = "";
 let state = "off";
 let line = null;
 let leaving = 0;
+// The browser has said that it is offline. A connection that is dead may take long to show it, so none counts that
+// was made before the browser is online again.
+let doubtful = !navigator.onLine;
 
 // Told of each delta, and of its place.
 export function onDelta(listener) {
   deltas.add(listener);
 }
 
-// Told "on", "off" or "signed-out", now and whenever that changes.
+// Told "on", "off", "doubtful" or "signed-out", now and whenever that changes.
 export function onState(listener) {
   states.add(listener);
   listener(state);
@@ -33,6 +36,12 @@ export function start(cursor) {
   if (line) return;
   line = open();
   document.addEventListener("visibilitychange", look);
+  addEventListener("offline", () => {
+    doubtful = true;
+    say("doubtful");
+    line.renew("offline");
+  });
+  addEventListener("online", () => line.renew("online"));
   addEventListener("pagehide", () => line.leave());
   addEventListener("pageshow", ({ persisted }) => persisted && look());
   setInterval(() => document.hidden || line.join(seen), SIGN_OF_LIFE);
@@ -54,13 +63,20 @@ function open() {
   return {
     join: (from) => post({ kind: "join", seen: from }),
     leave: () => post({ kind: "leave" }),
+    renew: (reason) => post({ kind: "renew", reason }),
   };
 }
 
 function take(message) {
-  if (message.state) return say(message.state);
+  if (message.state) return hear(message.state);
   if (message.id) seen = message.id;
   for (const listener of deltas) listener(message.delta, message.id);
+}
+
+// Of a stream that is renewed, "off" is told first: the "on" behind that is of another connection.
+function hear(now) {
+  if (navigator.onLine && now !== "on") doubtful = false;
+  say(doubtful && now === "on" ? "doubtful" : now);
 }
 
 function say(now) {
