@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
@@ -136,6 +137,37 @@ async def test_due_date_tags_and_notes(listed: Page) -> None:
     await listed.get_by_label("Due date", exact=True).fill("")
     await listed.keyboard.press("Enter")
     await expect(texts(listed)).to_have_text(["three", "two", "one"])
+
+
+@pytest.mark.parametrize("by", ["button", "key"])
+async def test_a_panel_that_was_saved_is_taken_back_in_one_step(listed: Page, by: str) -> None:
+    row = row_of(listed, "two")
+    await row.hover()
+    await row.get_by_role("link", name="Due date of: two").click()
+    await listed.get_by_label("Due date", exact=True).fill("2099-01-01")
+    await listed.get_by_role("textbox", name="Tags").fill("home")
+    await listed.get_by_label("Notes").fill("behind the shed")
+    await listed.get_by_role("button", name="Save").click()
+    await expect(row.locator(".notes-mark")).to_be_visible()
+    await expect(row.locator(".tags li")).to_have_text(["#home"])
+    await expect(row.locator(".due")).to_be_visible()
+    if by == "button":
+        await undo(listed, "Changed “two”")
+    else:
+        await expect(listed.locator(".toast")).to_contain_text("Changed “two”")
+        await settled(listed)
+        await listed.keyboard.press("u")
+    await expect(listed.locator(".toast")).to_contain_text("Undone")
+    for what in (".notes-mark", ".tags li", ".due"):
+        await expect(row.locator(what)).to_be_hidden()
+    await settled(listed)
+    await row.get_by_role("checkbox").focus()
+    await listed.keyboard.press("u")
+    await expect(listed.locator(".toast")).to_contain_text("There is nothing to undo")
+    await listed.reload()
+    await live(listed)
+    for what in (".notes-mark", ".tags li", ".due"):
+        await expect(row.locator(what)).to_be_hidden()
 
 
 async def test_reorder_by_drag_by_buttons_and_by_keys(listed: Page) -> None:

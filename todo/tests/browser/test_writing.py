@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -119,3 +120,17 @@ async def test_notes_whose_item_is_deleted_can_still_be_saved(
     await expect(page.locator(".item[data-state=saved]")).to_have_count(3)
     await expect(row_of(page, "two").locator(".notes-mark")).to_be_visible()
     assert (await others.get(f"/todo/{two}")).json()["notes"] == "behind the shed"
+    # One step: it takes the notes back, and the item with them.
+    await page.locator(".toast").get_by_role("button", name="Undo").click()
+    await expect(page.locator("#items .text")).to_have_text(["three", "one"])
+    await expect(page.locator(".toast")).to_contain_text("Undone")
+    await expect(page.locator(".item[data-state=saved]")).to_have_count(2)
+    async with asyncio.timeout(15):
+        while await notes_of(others, two) != ["behind the shed", ""]:
+            pass
+
+
+async def notes_of(others: httpx.AsyncClient, id: str) -> list[str]:
+    """What the notes of this item were saved as, oldest first."""
+    history = (await others.get(f"/todo/{id}/history")).json()["changes"]
+    return [one["value"] for one in history if one["field"] == "notes"]

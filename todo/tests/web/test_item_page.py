@@ -35,7 +35,7 @@ def one(**fields: object) -> Item:
 
 def form_fields(html: str) -> dict[str, str]:
     """What the form of the page sends when nothing is touched."""
-    form = re.search(r'<form method="post" action="[^"]+/save".*?</form>', html, re.DOTALL)
+    form = re.search(r'<form method="post" action="[^"]+/save" class.*?</form>', html, re.DOTALL)
     assert form is not None
     fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', form[0]))
     notes = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", form[0], re.DOTALL)
@@ -179,3 +179,55 @@ async def test_the_database_is_down(
 
     assert response.status_code == 503
     assert "retry-after" in response.headers
+
+
+@pytest.mark.parametrize("verb", ["save", "edit", "notes"])
+async def test_what_is_written_of_a_removed_item_is_kept_and_brings_it_back(
+    verb: str, client: httpx.AsyncClient, store: Store
+) -> None:
+    item = one(notes="two litres")
+    await store.add([item])
+    sent = form_fields((await client.get(f"/items/{item.id}")).text)
+    await store.apply([change_of(ItemRemoved, item.id)])
+    sent |= {"item": "Buy <oat> milk", "notes": "three\nlitres"}
+
+    again = await client.post(f"/items/{item.id}/{verb}", data=sent)
+
+    assert again.status_code == 404
+    assert "meanwhile this item was deleted" in text_of(again.text, "error")
+    shown = form_fields(again.text)
+    assert (shown["item"], shown["notes"]) == (sent["item"], sent["notes"])
+    assert "Restore and save" in again.text
+    assert 'formaction="' not in again.text
+    broken = await client.post(f"/items/{item.id}/save", data=shown | {"item": " "})
+    assert broken.status_code == 422
+    assert form_fields(broken.text)["notes"] == sent["notes"]
+    accepted = await client.post(f"/items/{item.id}/save", data=form_fields(again.text))
+    assert accepted.status_code == 303
+    page = (await client.get(accepted.headers["location"])).text
+    assert "Restored" in page
+    now = form_fields(page)
+    assert (now["item"], now["notes"]) == (sent["item"], sent["notes"])
+    assert "removed" not in now
+
+
+async def test_a_removed_item_that_was_saved_can_be_taken_back_at_once(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    item = one(tags=("home",), notes="two litres")
+    await store.add([item])
+    await store.apply([change_of(ItemRemoved, item.id)])
+    asks = {"Accept": "application/json"}
+    place = f"/items/{item.id}/save"
+    fields = {"tags": "shop", "notes": "three", "removed": "no"}
+
+    told = (await client.post(place, data=fields, headers=asks)).json()
+
+    assert set(told["changes"]) == {"removed", "tags", "notes"}
+    undo = told["undo"]
+    assert undo["fields"] == {"tags": "home", "notes": "two litres", "removed": "yes"}
+    assert (await client.get(f"/items/{item.id}")).text.count("three") > 0
+    await client.post(undo["url"], data=undo["fields"], headers=asks)
+    assert "This item was deleted" in (await client.get(f"/items/{item.id}")).text
+    gone = await client.post(place, data={"notes": "x"}, headers=asks)
+    assert gone.status_code == 404

@@ -36,6 +36,8 @@ class Accepted(msgspec.Struct, frozen=True):
     ids: list[str] = []
     #: The text that somebody else had given it meanwhile.
     replaced: str | None = None
+    #: All changes of a step that has several, by their fields.
+    changes: dict[str, str] = {}
 
 
 class Refusal(Exception):

@@ -23,7 +23,7 @@ from todo.web.notices import Notice, Undo
 from todo.web.reader import reader_of
 from todo.web.site import Site
 from todo.web.templating import segment, visible
-from todo.web.verbs import VERBS, Done
+from todo.web.verbs import VERBS, Done, brings_back
 
 Act = Callable[[Form], Awaitable[Response]]
 
@@ -71,20 +71,25 @@ class Changes:
         if not is_id(item_id) or verb not in VERBS:
             raise Refusal(404, "error_404", "error_404_detail")
         known = await read_known(site.queue, site.store, item_id)
-        if known.certain and (known.item is None or (known.removed and verb != "restore")):
+        if known.certain and known.item is None:
             raise Refusal(404, "error_gone", "error_gone_detail")
         try:
             done = await self._done(form, known, verb)
             replaced = await self._replaced(known, form, done)
             await self._publish(done.changes)
         except Refusal as error:
-            if form.wants_json or verb not in WRITTEN:
+            if not _is_shown_again(form, verb):
                 raise
             self._count(error)
             return await self._item_page.again(form, known, error)
         return self._said(form, known, done, replaced)
 
     async def _done(self, form: Form, known: Known, verb: str) -> Done:
+        if known.certain and known.removed and not brings_back(verb, form.fields):
+            again = _is_shown_again(form, verb)
+            raise Refusal(
+                404, "error_gone", "error_removed_detail" if again else "error_gone_detail"
+            )
         reader = reader_of(form.request)
         try:
             return await VERBS[verb](known, form.fields, reader, self._site.store)
@@ -128,6 +133,7 @@ class Changes:
             done.changes[-1].change if done.changes else "",
             done.undo,
             replaced=replaced,
+            changes={field_of(change): change.change for change in done.changes},
         )
         shown = item or known.item
         values: dict[str, str | int] = {"item": visible(shown.item) if shown else ""}
@@ -176,3 +182,8 @@ class Changes:
         except QueueError as error:
             why = not_accepted(error, connected=queue.connected, what="changed")
             raise Refusal(503, "error_not_changed", why) from error
+
+
+def _is_shown_again(form: Form, verb: str) -> bool:
+    """Whether what is not accepted is shown again, for its author to send it once more."""
+    return verb in WRITTEN and not form.wants_json

@@ -100,6 +100,7 @@ class ItemPage:
             seen=written.get("seen", known.version),
             history=await self._history(known, reader),
             error=error,
+            written=bool(written),
             failure=latest_by_item(await self._site.failures.read()).get(known.id),
             next=f"/items/{segment(known.id)}",
         )

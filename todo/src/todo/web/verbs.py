@@ -108,20 +108,44 @@ def restore(known: Known, fields: Fields, reader: Reader) -> Done:
 def save(known: Known, fields: Fields, reader: Reader) -> Done:
     """All fields of an item's page: those that its reader has changed.
 
-    With each comes, as `was_…`, what it held when the page was shown.
+    With each comes, as `was_…`, what it held when the page was shown. `removed` is "no" where the item is
+    to be brought back with them, and "yes" where that is taken back.
     """
     made = {
         name: verb(known, fields, reader)
         for name, verb in (("item", edit), ("due", due), ("tags", tags), ("notes", notes))
         if _is_given(name, fields) and fields.get(f"was_{name}") != digest(_written(name, fields))
     }
-    if not made:
+    moved = _removal(known, fields)
+    if not made and moved is None:
         return Done([], "said_nothing")
-    if len(made) == 1:
+    if len(made) == 1 and moved is None:
         return next(iter(made.values()))
     before = {name: one.undo.fields[name] for name, one in made.items() if one.undo}
+    changes = [change for one in made.values() for change in one.changes]
+    said = "said_saved"
+    if moved is not None:
+        back = isinstance(moved, ItemRestored)
+        before["removed"] = "yes" if back else "no"
+        said = "said_restored" if back else "said_removed"
+        changes.append(moved)
     undo = undo_of(known, "save", **before) if before else None
-    return Done([change for one in made.values() for change in one.changes], "said_saved", undo)
+    return Done(changes, said, undo)
+
+
+def brings_back(verb: str, fields: Fields) -> bool:
+    """Whether this is meant for an item that was removed."""
+    return verb == "restore" or (verb == "save" and fields.get("removed") == "no")
+
+
+def _removal(known: Known, fields: Fields) -> Change | None:
+    """The change that brings the item back, or takes it away; None where it stays what it is."""
+    wanted = fields.get("removed")
+    if wanted == "no" and known.removed:
+        return change_of(ItemRestored, known.id, after=known.version)
+    if wanted == "yes" and not known.removed:
+        return change_of(ItemRemoved, known.id, after=known.version)
+    return None
 
 
 def _is_given(name: str, fields: Fields) -> bool:

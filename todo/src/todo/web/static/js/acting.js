@@ -35,22 +35,34 @@ export async function edit(item, text, seen) {
   if (theirs && !isFromHere(item.id, theirs)) say(t("edit_replaced", { theirs }));
 }
 
-// Back again, though somebody else has deleted it. Raises what server.js does.
-export function bringBack(item) {
-  const back = { verb: "remove", what: { removed: true } };
-  const words = { said: t("brought_back", { item: item.item }), back };
-  return change(item.id, { verb: "restore", what: { item, removed: false } }, words);
+// Several fields at once, `values` by their names: one step, which one undo takes back. Where somebody else has
+// deleted the item, that brings it back. Raises what server.js does.
+export function save(item, values) {
+  const gone = !state.shown(item.id);
+  const names = Object.keys(values);
+  const way = (to, removed) => ({
+    verb: "save",
+    fields: {
+      ...Object.fromEntries(names.map((name) => [name, written(to[name])])),
+      ...(gone && { removed: removed ? "yes" : "no" }),
+    },
+    what: [
+      ...(gone ? [{ item, removed }] : []),
+      ...names.map((name) => ({ fields: { [name]: to[name] } })),
+    ],
+  });
+  const there = way(values, false);
+  there.fields.seen = item.version;
+  return change(item.id, there, { said: saidOf(item, values, gone), back: way(item, true) });
 }
 
-// Another due date, other tags, other notes: one `field` by its name. Raises what server.js does.
-export function set(item, field, value) {
-  const way = (to) => ({
-    verb: field,
-    fields: { [field]: Array.isArray(to) ? to.join(" ") : to ?? "", seen: item.version },
-    what: { fields: { [field]: to } },
-  });
-  const said = t(`changed_${field}`, { item: item.item });
-  return change(item.id, way(value), { said, back: way(item[field]) });
+const written = (value) => (Array.isArray(value) ? value.join(" ") : value ?? "");
+
+function saidOf(item, values, gone) {
+  const names = Object.keys(values);
+  const named = { item: values.item ?? item.item };
+  if (gone) return t("brought_back", named);
+  return t(names.length > 1 || names[0] === "item" ? "edited" : `changed_${names[0]}`, named);
 }
 
 // Another place: between these two of the list, one of which may be null; `isLast` where there is nothing below.

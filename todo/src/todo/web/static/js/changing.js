@@ -22,20 +22,20 @@ export function inLine(id, send) {
 }
 
 // Changes one item by one of the server's verbs; `what` is what that makes of it (see state.begin). `said`
-// names it for people, `back` has the same three of the change that undoes it. Raises what server.js does.
+// names it for people, `back` has the same three of the change that undoes it. Of a verb that changes several
+// fields, `what` is a list, with an entry for each. Raises what server.js does.
 export async function change(id, { verb, fields = {}, what }, { said, back }) {
   const before = state.shown(id);
-  const step = state.begin(id, what);
+  const steps = [what].flat().map((one) => state.begin(id, one));
   const answer = inLine(id, () => post(`${addressOf(id)}/${verb}`, fields));
   const notice = offerUndo(said, () => undo(id, answer, { item: before, ...back }));
   try {
     const told = await answer;
-    if (verb === "edit") remember(id, told.change, fields.item);
-    state.accepted(step, told.change);
+    accept(id, steps, told, fields);
     return told;
   } catch (error) {
     notice.remove();
-    state.drop(step);
+    steps.forEach(state.drop);
     throw error;
   }
 }
@@ -52,18 +52,26 @@ export async function changeOrSay(id, way, words) {
 // Takes a change back, in the way that its answer has named: it knows what was there before.
 async function undo(id, answer, back) {
   // It may be gone by now.
-  const step = state.begin(id, { item: back.item, ...back.what });
+  const steps = [back.what].flat().map((one) => state.begin(id, { item: back.item, ...one }));
   try {
     const { undo: way } = await answer;
     const url = way?.url ?? `${addressOf(id)}/${back.verb}`;
     const fields = way?.fields ?? back.fields;
-    const { change } = await inLine(id, () => post(url, fields));
-    if (back.verb === "edit") remember(id, change, fields.item);
-    state.accepted(step, change);
+    accept(id, steps, await inLine(id, () => post(url, fields)), fields);
     say(t("undone"));
   } catch (error) {
-    state.drop(step);
+    steps.forEach(state.drop);
     say(why(error), "bad");
+  }
+}
+
+// The server has accepted it: each step is the change of its field.
+function accept(id, steps, { change, changes = {} }, { item: text }) {
+  if (text !== undefined) remember(id, changes.item ?? change, text);
+  for (const step of steps) {
+    const own = steps.length > 1 ? changes[Object.keys(step.fields ?? { removed: true })[0]] : change;
+    if (own === undefined) state.drop(step);
+    else state.accepted(step, own);
   }
 }
 

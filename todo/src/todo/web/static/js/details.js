@@ -1,6 +1,6 @@
 // The other fields of an item, in a panel under it: due date, tags, notes.
 
-import { bringBack, set } from "./acting.js";
+import { save as saveFields } from "./acting.js";
 import { addressOf, why } from "./changing.js";
 import * as dates from "./dates.js";
 import { button, say } from "./notices.js";
@@ -101,11 +101,13 @@ async function save_(form, item, error) {
   };
   if ((before?.day ?? "") === due.value && (before?.time ?? "") === time.value) wanted.due = item.due;
   const names = Object.keys(wanted).filter((name) => String(wanted[name]) !== String(item[name]));
-  const back = names.length && !state.shown(item.id) ? bringBack(item) : null;
+  const values = Object.fromEntries(names.map((name) => [name, wanted[name]]));
+  const now = state.shown(item.id);
+  // An item that is gone has to be back before the panel closes, or it leaves with it.
+  const back = names.length && !now ? saveFields(item, values) : null;
   close(form, item.id);
   try {
-    await back;
-    for (const name of names) await set(state.shown(item.id) ?? item, name, wanted[name]);
+    await (names.length && now ? saveFields(now, values) : back);
   } catch (refusal) {
     rowOf(item.id)?.append(form);
     if (form.isConnected) error.textContent = why(refusal);

@@ -1,6 +1,6 @@
 // Changing a text where it stands: Enter saves, Esc leaves it as it was.
 
-import { bringBack, edit } from "./acting.js";
+import { edit, save } from "./acting.js";
 import { why } from "./changing.js";
 import { copy } from "./marks.js";
 import { button, say } from "./notices.js";
@@ -79,11 +79,12 @@ class Editor {
     if (wrong) return this.tell(wrong);
     const theirs = state.shown(this.item.id);
     if (text === theirs?.item) return this.close(focus);
-    const back = theirs ? null : bringBack(this.item);
+    const values = text === this.item.item ? {} : { item: text };
+    // An item that is gone has to be back before the editor closes, or it leaves with it.
+    const back = theirs ? null : save(this.item, values);
     this.close(focus);
     try {
-      await back;
-      if (text !== (theirs ?? this.item).item) await edit(theirs ?? this.item, text, this.item.version);
+      await (theirs ? edit(theirs, text, this.item.version) : back);
     } catch (error) {
       startEditing(this.item.id, text);
       const again = watched.get(this.item.id);
