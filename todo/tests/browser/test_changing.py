@@ -124,7 +124,7 @@ async def test_due_date_tags_and_notes(listed: Page) -> None:
     # Overdue: it stands on top, and is marked.
     await expect(listed.locator("#now-items .text")).to_have_text(["two"])
     await expect(row).to_have_class("item is-late")
-    await expect(row.locator(".due")).to_have_text("Yesterday")
+    await expect(row.locator(".due")).to_have_text("Overdue: Yesterday")
     await expect(row.locator(".tags li")).to_have_text(["#home", "#garden"])
     await expect(row.locator(".notes-mark")).to_be_visible()
     await settled(listed)
@@ -248,7 +248,7 @@ async def test_taking_the_day_away_takes_its_time_along(listed: Page) -> None:
 async def test_what_is_due_today_stands_on_top_whatever_zone_its_time_is_written_in(
     running: Running, browser: Browser
 ) -> None:
-    here = datetime.now(ZoneInfo("Pacific/Honolulu")).replace(hour=23, minute=59)
+    here = datetime.now(ZoneInfo("Pacific/Honolulu")).replace(hour=23, minute=59, second=59)
     far = here.astimezone(timezone(timedelta(hours=14)))
     assert far.date() > here.date()
     await running.store.add([made("Call Ann", due=far.isoformat(timespec="seconds"))])

@@ -123,12 +123,13 @@ async def test_what_is_due_stands_on_top_and_is_marked(
     client: httpx.AsyncClient, store: Store
 ) -> None:
     late, today, later, done, plain = items("late", "today", "later", "done", "plain")
+    yesterday = str(TODAY - timedelta(days=1))
     await store.add(
         [
-            with_fields(late, due=str(TODAY - timedelta(days=1))),
+            with_fields(late, due=yesterday),
             with_fields(today, due=str(TODAY)),
             with_fields(later, due=str(TODAY + timedelta(days=1))),
-            with_fields(done, due=str(TODAY), done=True),
+            with_fields(done, due=yesterday, done=True),
             plain,
         ]
     )
@@ -138,7 +139,8 @@ async def test_what_is_due_stands_on_top_and_is_marked(
     now, rest = html.split('id="rest"')
     assert [row.text for row in rows(now)] == ["late", "today"]
     assert [row.text for row in rows(rest)] == ["plain", "done", "later"]
-    assert re.search('class="due late"[^>]*>Yesterday<', html)
+    assert re.search('class="due late"[^>]*>Overdue: Yesterday<', now)
+    assert re.search('class="due late"[^>]*>Yesterday<', rest), "what is done is not overdue"
     assert re.search('class="due today"[^>]*>Today<', html)
     assert re.search('class="due"[^>]*>Tomorrow<', html)
     assert await texts(client, "/?status=done") == ["done"]

@@ -37,6 +37,7 @@ def test_when_something_is_due(value: str, zone: str, words: str, late: bool, to
 
     assert due is not None
     assert (due.words, due.late, due.today) == (words, late, today)
+    assert due.told == (f"Overdue: {words}" if late else words)
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "2026-13-01", "x" * 10])
@@ -51,6 +52,9 @@ def test_in_chinese() -> None:
     due = chinese.due("2026-12-24T18:30:00+08:00")
     assert due is not None
     assert due.words == "12月24日 18:30"
+    late = chinese.due("2026-11-30T07:00:00+08:00")
+    assert late is not None
+    assert late.told == "已逾期\uff1a今天 07:00"
 
 
 @pytest.mark.parametrize("year", [1, 9999])

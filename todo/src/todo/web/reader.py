@@ -25,6 +25,8 @@ class Due:
     """When an item is due, in words; `late` and `today` are about now."""
 
     words: str
+    #: The same, or that it is overdue and since when.
+    told: str
     #: As the item has it.
     value: str
     #: The reader's date and time of day; the latter is None for a date alone.
@@ -69,13 +71,18 @@ class Reader:
         try:
             if len(value) == len("2026-11-29"):
                 day = date.fromisoformat(value)
-                return Due(self._near(day), value, day, None, day < self.today, day == self.today)
+                return self._due(value, day, None, late=day < self.today)
             local = self.local(datetime.fromisoformat(value))
         except ValueError:
             return None
         day, at = local.date(), local.time().replace(tzinfo=None)
-        words = self._with_time("due_time", self._near(day), at)
-        return Due(words, value, day, at, local < self.now, day == self.today)
+        return self._due(value, day, at, late=local < self.now)
+
+    def _due(self, value: str, day: date, at: time | None, *, late: bool) -> Due:
+        words = self._near(day) if at is None else self._with_time("due_time", self._near(day), at)
+        overdue: str = self.language.dates["overdue"]
+        told = overdue.format(due=words) if late else words
+        return Due(words, told, value, day, at, late, day == self.today)
 
     def day(self, day: date) -> str:
         """A date; its year where it is another one."""

@@ -11,7 +11,7 @@ export function today(now = new Date()) {
   return dayOf(now);
 }
 
-// When that is: {words, day, time, late, today}, or null for what is no date.
+// When that is: {words, told, day, time, late, today}, or null for what is no date.
 export function due(value, now = new Date()) {
   if (!value) return null;
   const moment = value.length > 10 ? new Date(value) : null;
@@ -19,12 +19,16 @@ export function due(value, now = new Date()) {
   const day = moment ? dayOf(moment) : value;
   const time = moment && `${two(moment.getHours())}:${two(moment.getMinutes())}`;
   const here = today(now);
-  const words = near(day, here);
+  const date = near(day, here);
+  const words = time ? filled(dates.due_time, { date, time }) : date;
+  const late = moment ? moment < now : day < here;
   return {
-    words: time ? filled(dates.due_time, { date: words, time }) : words,
+    words,
+    // The same, or that it is overdue and since when.
+    told: late ? filled(dates.overdue, { due: words }) : words,
     day,
     time,
-    late: moment ? moment < now : day < here,
+    late,
     today: day === here,
   };
 }

@@ -44,7 +44,7 @@ export function fill(row, item, mark) {
   row.classList.toggle("is-done", item.done);
   row.classList.toggle("is-late", Boolean(due?.late && !item.done));
   part(row, "input.done").checked = item.done;
-  fillDue(part(row, ".due"), due, item.due);
+  fillDue(part(row, ".due"), due, item);
   fillTags(part(row, ".tags"), item.tags);
   part(row, ".notes-mark").hidden = !item.notes;
   fillMark(row, mark);
@@ -79,12 +79,12 @@ function fillNames(row, id, words) {
   part(row, ".text").textContent = words;
 }
 
-function fillDue(element, due, value) {
+function fillDue(element, due, item) {
   element.hidden = !due;
-  element.textContent = due?.words ?? "";
+  element.textContent = (item.done ? due?.words : due?.told) ?? "";
   element.classList.toggle("late", Boolean(due?.late));
   element.classList.toggle("today", Boolean(due?.today));
-  if (due) element.setAttribute("datetime", value);
+  if (due) element.setAttribute("datetime", item.due);
   else element.removeAttribute("datetime");
 }
 
