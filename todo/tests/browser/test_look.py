@@ -60,6 +60,7 @@ async def open_page(browser: Browser, screen: Screen) -> Page:
         has_touch=narrow,
         is_mobile=narrow,
         locale="en",
+        reduced_motion="reduce",  # half-way from one colour to another none of them is meant
     )
     page = await context.new_page()
     if not screen.scripts:
