@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import Page, expect
 
-from todo.events import NewItem
-
 from .conftest import MARKS, Running, saving
 from .support import add, keep, live, made, row_of
 
@@ -73,44 +71,6 @@ async def test_states_tags_and_orders(running: Running, page: Page) -> None:
     await page.get_by_role("combobox", name="Sort by").select_option("due")
     await expect(shown.first).to_have_text("a")
     await expect(page).to_have_url(f"{running.web}/?sort=due")
-
-
-#: In their order: of those in one line, each at the same moment, the first is added first.
-DUES = (
-    "2099-11-30",
-    "2099-11-30T00:00:00Z", "2099-11-30T05:30:00+05:30",
-    "2099-11-30T10:00:00+05:00", "2099-11-30T05:00:00.000Z",
-    "2099-11-30T05:00:00.0001Z",
-    "2099-11-30T06:00:00.000200+01:00",
-    "2099-11-30T06:00:00Z",
-    "2099-11-30T23:00:00-02:00",
-    "9999-12-31T23:59:59.999999Z",
-)  # fmt: skip
-SORT = """async (items) => {
-    const main = await import(document.querySelector("script[src$='/main.js']").src);
-    return items.sort(main.$order.orderOf("due")).map(({ item }) => item);
-}"""
-
-
-async def test_due_dates_are_in_the_order_of_time(running: Running, page: Page) -> None:
-    texts = [f"{number:02}" for number in range(len(DUES) + 2)]
-    dated = [made(text, n, due=due) for n, (text, due) in enumerate(zip(texts, DUES, strict=False))]
-    items = [*dated, made(texts[-2], 100), made(texts[-1], 101)]
-    await running.store.add(items[::2])
-    await page.goto(f"{running.web}/?sort=due")
-    shown = page.locator("#items .text")
-    await expect(shown).to_have_text(texts[::2])
-    await live(page)
-    await expect(shown).to_have_text(texts[::2])
-    for item in items[1::2]:
-        await running.queue.publish(NewItem(item), id=item.id)
-    async with saving(running):
-        await expect(shown).to_have_text(texts)
-    await page.reload()
-    await live(page)
-    await expect(shown).to_have_text(texts)
-    told = [{"id": item.id, "item": item.item, "due": item.due} for item in items]
-    assert await page.evaluate(SORT, told[::-1]) == texts
 
 
 async def test_what_no_longer_belongs_there_leaves(running: Running, page: Page) -> None:
