@@ -31,8 +31,10 @@ from todo.web.app import create_app
 
 from .support import Row, client_of, items, publish, rows, text_of
 
-#: Far from midnight in every zone.
-TODAY = date.today()  # noqa: DTZ011 - the reader's, who is here
+
+def today() -> date:
+    """The reader's, who is here."""
+    return date.today()  # noqa: DTZ011
 
 
 async def publish_changes(queue: MessageQueue, *changes: Change) -> None:
@@ -122,13 +124,14 @@ async def test_an_address_that_leads_nowhere_shows_the_top(
 async def test_what_is_due_stands_on_top_and_is_marked(
     client: httpx.AsyncClient, store: Store
 ) -> None:
-    late, today, later, done, plain = items("late", "today", "later", "done", "plain")
-    yesterday = str(TODAY - timedelta(days=1))
+    late, now_due, later, done, plain = items("late", "today", "later", "done", "plain")
+    day = today()
+    yesterday = str(day - timedelta(days=1))
     await store.add(
         [
             with_fields(late, due=yesterday),
-            with_fields(today, due=str(TODAY)),
-            with_fields(later, due=str(TODAY + timedelta(days=1))),
+            with_fields(now_due, due=str(day)),
+            with_fields(later, due=str(day + timedelta(days=1))),
             with_fields(done, due=yesterday, done=True),
             plain,
         ]
@@ -218,7 +221,7 @@ async def test_what_is_due_and_changes_stays_on_top_of_the_first_page(
 ) -> None:
     monkeypatch.setattr(contents, "PAGE_SIZE", 2)
     due, *others = items("due", "a", "b", "c")
-    await store.add([with_fields(due, due=str(TODAY)), *others])
+    await store.add([with_fields(due, due=str(today())), *others])
     await publish_changes(queue, change_of(ItemTagged, due.id, tags=("x",)))
 
     html = (await client.get("/")).text
