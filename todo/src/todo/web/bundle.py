@@ -19,14 +19,23 @@ _EXPORT = re.compile(
 _LEFT = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
-def imported(name: str, sources: Mapping[str, str], within: tuple[str, ...] = ()) -> list[str]:
+def imported(name: str, sources: Mapping[str, str]) -> list[str]:
     """This module and all that it imports, each after those that it needs. ValueError for a circle."""
+    order: dict[str, None] = {}
+    _visit(name, sources, (), order)
+    return list(order)
+
+
+def _visit(
+    name: str, sources: Mapping[str, str], within: tuple[str, ...], order: dict[str, None]
+) -> None:
+    if name in order:
+        return
     if name in within:
         raise ValueError(f"modules import each other in a circle: {' > '.join((*within, name))}")
-    order: dict[str, None] = {}
     for found in _IMPORT.finditer(sources[name]):
-        order |= dict.fromkeys(imported(found["module"], sources, (*within, name)))
-    return [*order, name]
+        _visit(found["module"], sources, (*within, name), order)
+    order[name] = None
 
 
 def bundled(name: str, sources: Mapping[str, str]) -> str:
