@@ -25,7 +25,7 @@ test: dev servers ## run all tests, on real servers, three at a time; ARGS are p
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 quick: dev servers ## run what needs neither kills, browser nor any server but NATS: two minutes
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m quick $(ARGS) $(QUICK)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m quick $(ARGS) $(QUICK)
 
 test-containers: dev ## run the images and the Compose files on a real container engine
 	@scripts/test-containers.sh $(ARGS)

@@ -48,8 +48,10 @@ def _without_server() -> Outcome:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` runs."""
+    """Mark what `make quick` runs, and what takes long because RabbitMQ takes ten seconds to start."""
     for item in items:
+        if item.parent is not None and item.parent.name == "TestRabbitmq" and _kills(item):
+            item.add_marker("slow")
         if isinstance(item, pytest.Function) and _is_quick(item):
             item.add_marker("quick")
 
@@ -57,7 +59,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_quick(item: pytest.Function) -> bool:
     if _SLOW_SERVERS & set(item.fixturenames) or any(map(item.get_closest_marker, _SLOW_MARKS)):
         return False
-    return "[postgresql" not in item.name and item.function.__module__ not in _KILLING
+    return "[postgresql" not in item.name and not _kills(item)
+
+
+def _kills(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and item.function.__module__ in _KILLING
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # so that a test's time limit begins when it does

@@ -1,10 +1,10 @@
-"""What every contender sends: 170 bytes of JSON, the same for all but the number in its id."""
+"""What every candidate sends: 170 bytes of JSON, the same for all but the number in its id."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-#: Names for what each contender makes on its own server.
+#: Names for what each candidate makes on its own server.
 STREAM = "BENCH"
 SUBJECT = "events.bench.newitem"
 

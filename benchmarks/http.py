@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from benchmarks import wrk
-from benchmarks.contest import (
+from benchmarks.comparison import (
     Aim,
     Baseline,
-    Contender,
-    ContenderFailed,
-    Contest,
+    Candidate,
+    CandidateFailed,
+    Comparison,
     Figure,
     Options,
     Values,
@@ -16,9 +16,9 @@ from benchmarks.contest import (
 from benchmarks.programs import running
 from benchmarks.servers import database_server, queue_server
 
-todo = Contender("todo run api, on NATS", "todo")
-postgres = Contender("FastAPI + SQLAlchemy + PostgreSQL", "benchmarks.peers.fastapi_postgres")
-faststream = Contender("FastAPI + FastStream, on NATS", "benchmarks.peers.fastapi_faststream")
+todo = Candidate("todo run api, on NATS", "todo")
+postgres = Candidate("FastAPI + SQLAlchemy + PostgreSQL", "benchmarks.peers.fastapi_postgres")
+faststream = Candidate("FastAPI + FastStream, on NATS", "benchmarks.peers.fastapi_faststream")
 
 rate = Figure("rate", "accepted/s")
 p50 = Figure("p50", "p50, ms", more=False)
@@ -30,15 +30,15 @@ to_faststream = Baseline("to FastStream", [faststream])
 WARM_UP_SECONDS = 1
 
 
-def contest(options: Options) -> Contest:
-    """The contest; `quick` is one round of 2 s for each."""
+def comparison(options: Options) -> Comparison:
+    """The comparison; `quick` is one round of 2 s for each."""
 
-    async def measure(contender: Contender) -> Values:
+    async def measure(candidate: Candidate) -> Values:
         async with (
             (
-                database_server() if contender is postgres else queue_server(fsync=options.fsync)
+                database_server() if candidate is postgres else queue_server(fsync=options.fsync)
             ) as server,
-            running(contender.module, server.url) as program,
+            running(candidate.module, server.url) as program,
         ):
             before = await wrk.post(program.url, WARM_UP_SECONDS)
             used = program.processor_seconds()
@@ -46,16 +46,16 @@ def contest(options: Options) -> Contest:
             used = program.processor_seconds() - used
             there = await program.items()
         if failures := before["failed"] + found["failed"]:
-            raise ContenderFailed(f"{failures:.0f} answers were not 202")
+            raise CandidateFailed(f"{failures:.0f} answers were not 202")
         if there < (accepted := before["accepted"] + found["accepted"]):
-            raise ContenderFailed(f"{accepted:.0f} were accepted, but only {there} are stored")
+            raise CandidateFailed(f"{accepted:.0f} were accepted, but only {there} are stored")
         accepted_per_second = found["accepted"] / found["seconds"]
         return {"rate": accepted_per_second, "cpu": used / found["accepted"] * 1e6, **found}
 
-    return Contest(
+    return Comparison(
         name="http",
         title=f"POST /todo, {wrk.CLIENTS} keep-alive clients, every answer 202",
-        contenders=[todo, postgres, faststream],
+        candidates=[todo, postgres, faststream],
         figures=[rate, p50, p99, cpu],
         baselines=[to_postgres, to_faststream],
         aims=[

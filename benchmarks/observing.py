@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.contest import Aim, Baseline, Contender, Contest, Figure, Options, Values
+from benchmarks.comparison import Aim, Baseline, Candidate, Comparison, Figure, Options, Values
 from benchmarks.process import run_program
 from benchmarks.servers import queue_server
 
@@ -11,12 +11,12 @@ OURS = "benchmarks.ours.observing"
 #: In each turn; so few that it takes less than a second.
 MESSAGES = 20_000
 TURNS = 20
-one = Contender("one by one", OURS, "one none")
-one_metrics = Contender("one by one, metrics", OURS, "one metrics")
-one_tracing = Contender("one by one, tracing", OURS, "one tracing")
-batch = Contender("batches of 500", OURS, "batch none")
-batch_metrics = Contender("batches of 500, metrics", OURS, "batch metrics")
-batch_tracing = Contender("batches of 500, tracing", OURS, "batch tracing")
+one = Candidate("one by one", OURS, "one none")
+one_metrics = Candidate("one by one, metrics", OURS, "one metrics")
+one_tracing = Candidate("one by one, tracing", OURS, "one tracing")
+batch = Candidate("batches of 500", OURS, "batch none")
+batch_metrics = Candidate("batches of 500, metrics", OURS, "batch metrics")
+batch_tracing = Candidate("batches of 500, tracing", OURS, "batch tracing")
 
 rate = Figure("rate", "messages/s")
 cpu = Figure("cpu", "processor time of the client, µs/message", more=False)
@@ -26,29 +26,29 @@ batches = Baseline("to batches", [batch])
 AIM = 0.97
 
 
-def contest(options: Options) -> Contest:
-    """The contest; `quick` is one round. Contenders of one kind take turns in one process."""
+def comparison(options: Options) -> Comparison:
+    """The comparison; `quick` is one round. Candidates of one kind take turns in one process."""
     measured: dict[tuple[str, str], Values] = {}
     turns = f"--turns={TURNS // (2 if options.quick else 1)}"
 
-    async def measure(contender: Contender) -> Values:
-        variant, kind = contender.variant.split()
+    async def measure(candidate: Candidate) -> Values:
+        variant, kind = candidate.variant.split()
         if (variant, kind) not in measured:
             async with queue_server(fsync=options.fsync) as server:
                 said = await run_program(OURS, server.url, variant, f"--messages={MESSAGES}", turns)
             measured.update({(variant, name): values for name, values in said.items()})
         return measured.pop((variant, kind))
 
-    return Contest(
+    return Comparison(
         name="observing",
         title="Observing: handlers on NATS JetStream that do nothing, in turns",
-        contenders=[one, one_metrics, one_tracing, batch, batch_metrics, batch_tracing],
+        candidates=[one, one_metrics, one_tracing, batch, batch_metrics, batch_tracing],
         figures=[rate, cpu],
         baselines=[singly, batches],
         aims=[
-            Aim(figure, contender, baseline, AIM)
+            Aim(figure, candidate, baseline, AIM)
             for figure in (rate, cpu)
-            for contender, baseline in ((one_metrics, singly), (batch_metrics, batches))
+            for candidate, baseline in ((one_metrics, singly), (batch_metrics, batches))
         ],
         rounds=1 if options.quick else 3,
         measure=measure,

@@ -1,4 +1,4 @@
-"""Runs the contenders that measure themselves."""
+"""Runs the candidates that measure themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contest import Contender, ContenderFailed, Values
+from benchmarks.comparison import Candidate, CandidateFailed, Values
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,21 +18,26 @@ def last_line(text: str) -> str:
     return (text.strip().splitlines() or ["without a word"])[-1]
 
 
-async def run_contender(contender: Contender, url: str, *options: str) -> Values:
-    """Run a contender in its own process; what it prints last are its values. Raises ContenderFailed."""
-    values: Values = await run_program(contender.module, url, contender.variant, *options)
+async def run_candidate(candidate: Candidate, url: str, *options: str) -> Values:
+    """Run a candidate in its own process; what it prints last are its values. Raises CandidateFailed."""
+    values: Values = await run_program(candidate.module, url, candidate.variant, *options)
     return values
 
 
 async def run_program(module: str, *arguments: str) -> Any:
-    """Run a module in its own process; what it prints last is JSON. Raises ContenderFailed."""
+    """Run a module in its own process; what it prints last is JSON. Raises CandidateFailed."""
+    return await run_python("-m", module, *arguments)
+
+
+async def run_python(*arguments: str) -> Any:
+    """As `run_program`, with the interpreter's own arguments."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
+        *(sys.executable, *arguments),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, errors = await process.communicate()
     if process.returncode:
-        raise ContenderFailed(last_line(errors.decode(errors="replace")))
+        raise CandidateFailed(last_line(errors.decode(errors="replace")))
     return json.loads(out.decode().strip().rsplit("\n", 1)[-1])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks.contender import stored
-from benchmarks.contest import ContenderFailed
+from benchmarks.comparison import CandidateFailed
+from benchmarks.jetstream import stored
 from benchmarks.process import ROOT, last_line
 from dovetail.embedded.ports import free_port
 
@@ -49,7 +49,7 @@ class Program:
 
 @asynccontextmanager
 async def running(module: str, server_url: str) -> AsyncIterator[Program]:
-    """The program, answering. `module` is "todo" for ours. ContenderFailed where it does not start."""
+    """The program, answering. `module` is "todo" for ours. CandidateFailed where it does not start."""
     port = free_port()
     command, environment = (_ours if module == "todo" else _peer)(module, port, server_url)
     async with _child(command, environment) as (pid, log):
@@ -88,14 +88,14 @@ async def _child(
 
 
 async def _answering(port: int, log: Path) -> None:
-    """Return when something listens; ContenderFailed after START_SECONDS."""
+    """Return when something listens; CandidateFailed after START_SECONDS."""
     try:
         async with asyncio.timeout(START_SECONDS):
             while not await _listens(port):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
     except TimeoutError:
         said = last_line(await asyncio.to_thread(log.read_text, errors="replace"))
-        raise ContenderFailed(f"it did not answer: {said}") from None
+        raise CandidateFailed(f"it did not answer: {said}") from None
 
 
 async def _listens(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The servers that the contenders run on, as they come: nothing is turned for speed."""
+"""The servers that the candidates run on, as they come: nothing is turned for speed."""
 
 from __future__ import annotations
 

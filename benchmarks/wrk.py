@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmarks.contest import ContenderFailed
+from benchmarks.comparison import CandidateFailed
 
 HERE = Path(__file__).parent
 CLIENTS = 64
@@ -31,6 +31,6 @@ async def post(url: str, seconds: int) -> dict[str, float]:
     )
     out, _ = await process.communicate()
     if process.returncode:
-        raise ContenderFailed(f"wrk ended with {process.returncode}")
+        raise CandidateFailed(f"wrk ended with {process.returncode}")
     figures: dict[str, float] = json.loads(out.decode().strip().rsplit("\n", 1)[-1])
     return figures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.contender import Tally, run
+from benchmarks.candidate import Tally, run
+from benchmarks.jetstream import handle_rate
 from benchmarks.ours.content import NewItem, new_item
 from dovetail import Group, MessageQueue, Worker, connect
 
@@ -44,7 +45,7 @@ async def main(options: argparse.Namespace) -> dict[str, float]:
     async with connect(options.url) as queue:
         await fill(queue, options.messages)
         async with Worker(queue, [make_group(options.variant, tally)]):
-            return await tally.rate(options.url)
+            return await handle_rate(tally, options.url)
 
 
 if __name__ == "__main__":

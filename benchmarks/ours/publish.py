@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from benchmarks.contender import publish_rates, run
+from benchmarks.candidate import run
+from benchmarks.jetstream import publish_rates
 from benchmarks.ours.content import new_item
 from dovetail import connect
 

@@ -23,8 +23,9 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.js.api import ConsumerConfig
 
 from benchmarks import content_msgspec, content_pydantic
-from benchmarks.contender import Tally, run
+from benchmarks.candidate import Tally, run
 from benchmarks.content import STREAM, SUBJECT
+from benchmarks.jetstream import handle_rate
 
 GROUP = "bench"
 BATCH = 500
@@ -102,7 +103,7 @@ async def main(options: argparse.Namespace) -> dict[str, float]:
     add_handler(broker, options.variant, consumer, tally)
     async with broker:
         await broker.start()
-        return await tally.rate(options.url)
+        return await handle_rate(tally, options.url)
 
 
 if __name__ == "__main__":

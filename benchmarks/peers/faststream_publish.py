@@ -16,8 +16,9 @@ from fast_depends.msgspec import MsgSpecSerializer
 from faststream.nats import JStream, NatsBroker
 
 from benchmarks import content_msgspec, content_pydantic
-from benchmarks.contender import publish_rates, run
+from benchmarks.candidate import run
 from benchmarks.content import STREAM, SUBJECT
+from benchmarks.jetstream import publish_rates
 
 
 async def main(options: argparse.Namespace) -> dict[str, float]:

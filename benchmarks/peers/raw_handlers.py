@@ -16,11 +16,13 @@ import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from benchmarks.contender import LOOK_SECONDS, Tally, run, stored
+from benchmarks.candidate import LOOK_SECONDS, Tally, run
 from benchmarks.content import STREAM, SUBJECT
 from benchmarks.content_msgspec import NewItem, new_item
+from benchmarks.jetstream import handle_rate, stored
 
 GROUP = "bench"
 BATCH = 1000
@@ -38,6 +40,16 @@ async def fill(client: Client, options: argparse.Namespace) -> None:
     await client.flush()
     while await stored(options.url) < options.messages:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def add_consumer(js: JetStreamContext) -> None:
+    """Make the consumer that both ways take messages from."""
+    await js.add_consumer(
+        STREAM,
+        ConsumerConfig(
+            durable_name=GROUP, ack_policy=AckPolicy.EXPLICIT, max_ack_pending=2 * AHEAD * BATCH
+        ),
+    )
 
 
 async def pulls(client: Client, handle: Handle) -> None:
@@ -76,12 +88,7 @@ async def main(options: argparse.Namespace) -> dict[str, float]:
     js = client.jetstream()
     await js.add_stream(name=STREAM, subjects=[SUBJECT])
     await fill(client, options)
-    await js.add_consumer(
-        STREAM,
-        ConsumerConfig(
-            durable_name=GROUP, ack_policy=AckPolicy.EXPLICIT, max_ack_pending=2 * AHEAD * BATCH
-        ),
-    )
+    await add_consumer(js)
     tally = Tally(options.messages)
 
     async def handle(event: NewItem) -> None:
@@ -91,7 +98,7 @@ async def main(options: argparse.Namespace) -> dict[str, float]:
         await pulls(client, handle)
     else:
         await fetch(client, handle, options.messages)
-    rates = await tally.rate(options.url)
+    rates = await handle_rate(tally, options.url)
     await client.close()
     return rates
 

@@ -14,9 +14,10 @@ import msgspec
 import nats
 from nats.js import JetStreamContext
 
-from benchmarks.contender import publish_rates, run
+from benchmarks.candidate import run
 from benchmarks.content import STREAM, SUBJECT
 from benchmarks.content_msgspec import new_item
+from benchmarks.jetstream import publish_rates
 
 encode = msgspec.json.Encoder().encode
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.soak nats --minutes 10`: load with a random fault every few seconds.
+"""`python -m benchmarks.soak nats --minutes 10`, or `--faults 1000`: load, and faults every few seconds.
 
 Exit code 1 when something was lost or doubled in effect, went to the dead letters, was left, or when
 the memory of the worker that no fault touches has grown.
@@ -17,16 +17,17 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.servers import QUEUES
-from benchmarks.soak.crew import Crew, memory
-from benchmarks.soak.faults import FAULTS, Scene
-from benchmarks.soak.outcome import Outcome
+from benchmarks.soak.faults import FAULTS, Targets
+from benchmarks.soak.outcome import MOST_SILENCE_SECONDS, Outcome
+from benchmarks.soak.processes import Processes, memory
+from benchmarks.soak.progress import Progress
 from benchmarks.soak.worker import GROUPS
 from dovetail import DovetailError, connect
 from dovetail.testing.servers import Proxy
 
 #: Seconds between the end of a fault and the next one.
 PAUSE_SECONDS = (2.0, 6.0)
-#: The share of the time after which the spared worker is warm.
+#: The share of all faults, or of the time, after which the untouched worker is warm.
 WARM = 0.2
 #: How long the queue may take, after the last fault, to have everything handled.
 SETTLE_SECONDS = 120.0
@@ -36,8 +37,20 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("queue", choices=QUEUES)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--workers", type=int, default=3, help="beside the one that is spared")
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--minutes", type=float, default=10.0)
+    until.add_argument("--faults", type=int, help="go on until there were so many")
+    parser.add_argument(
+        "--pause",
+        type=float,
+        nargs=2,
+        default=PAUSE_SECONDS,
+        metavar=("LEAST", "MOST"),
+        help="seconds between two faults",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=3, help="beside the one that no fault touches"
+    )
     parser.add_argument("--rate", type=float, default=300.0, help="tasks published in a second")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--folder", type=Path, help="for logs and journals; kept where it is given")
@@ -50,45 +63,55 @@ async def soak(options: argparse.Namespace, folder: Path) -> Outcome:
     async with (
         QUEUES[options.queue]() as server,
         Proxy(server) as proxy,
-        Crew(proxy.url, folder) as crew,
+        Processes(proxy.url, folder) as processes,
     ):
-        scene = Scene(server, proxy, crew, random.Random(options.seed))
-        crew.start_worker(spared=True)
+        targets = Targets(server, proxy, processes, random.Random(options.seed))
+        processes.start_worker(untouched=True)
         for _ in range(options.workers):
-            crew.start_worker()
-        publisher = crew.start("publisher", "accepted", str(options.rate))
-        await trouble(scene, 60 * options.minutes, outcome)
-        await crew.end(publisher, signal.SIGTERM)
+            processes.start_worker()
+        publisher = processes.start("publisher", "accepted", str(options.rate))
+        await with_faults(targets, options, outcome, Progress(folder / "accepted"))
+        outcome.streams_mended = targets.streams_mended
+        await processes.end(publisher, signal.SIGTERM)
         await settle(server.url, outcome)
-        outcome.memory = outcome.memory[0], await at_rest(crew)
-        outcome.failed = crew.ended_by_themselves()
-        await crew.end_all()
-        outcome.failed += sum(status != 0 for status in crew.statuses)
+        outcome.memory = outcome.memory[0], await settled_memory(processes)
+        outcome.failed = processes.ended_by_themselves()
+        await processes.end_all()
+        outcome.failed += sum(status != 0 for status in processes.statuses)
     outcome.count(folder)
     return outcome
 
 
-async def trouble(scene: Scene, seconds: float, outcome: Outcome) -> None:
-    """Faults until the time is over; in between, what the spared worker has in memory when it is warm."""
+async def with_faults(
+    targets: Targets, options: argparse.Namespace, outcome: Outcome, accepted: Progress
+) -> None:
+    """Faults until it is over; in between, what the untouched worker has in memory when it is warm."""
     started = time.monotonic()
-    passed = 0.0
-    while passed < seconds:
-        await asyncio.sleep(scene.random.uniform(*PAUSE_SECONDS))
+    done = 0.0
+    while done < 1:
+        await asyncio.sleep(targets.random.uniform(*options.pause))
+        if done > WARM and not outcome.memory[0]:
+            outcome.memory = await settled_memory(targets.processes), 0
+        fault = targets.random.choice(FAULTS)
         passed = time.monotonic() - started
-        if passed > seconds * WARM and not outcome.memory[0]:
-            outcome.memory = await at_rest(scene.crew), 0
-        fault = scene.random.choice(FAULTS)
         print(f"{passed:6.1f} s  {fault.__name__}", flush=True)
-        await fault(scene)
+        await fault(targets)
         outcome.faults[fault.__name__] += 1
+        outcome.longest_silence = max(outcome.longest_silence, accepted.silence())
+        if outcome.longest_silence > MOST_SILENCE_SECONDS:
+            print(f"nothing was accepted for {outcome.longest_silence:.0f} s: the soak ends")
+            return
+        done = passed / (60 * options.minutes)
+        if options.faults:
+            done = outcome.faults.total() / options.faults
 
 
-async def at_rest(crew: Crew) -> int:
-    """What the spared worker has in memory, the median of some looks."""
-    assert crew.spared is not None
+async def settled_memory(processes: Processes) -> int:
+    """What the untouched worker has in memory, the median of some looks."""
+    assert processes.untouched is not None
     looks = []
     for _ in range(5):
-        looks.append(memory(crew.spared))
+        looks.append(memory(processes.untouched))
         await asyncio.sleep(0.2)
     return int(median(looks))
 
@@ -112,9 +135,8 @@ async def settle(address: str, outcome: Outcome) -> None:
 def main() -> int:
     """0 when every promise was kept."""
     options = arguments()
-    print(
-        f"soak on {options.queue}: {options.minutes:g} minutes, --seed {options.seed}", flush=True
-    )
+    length = f"{options.faults} faults" if options.faults else f"{options.minutes:g} minutes"
+    print(f"soak on {options.queue}: {length}, --seed {options.seed}", flush=True)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         outcome = asyncio.run(soak(options, options.folder))

@@ -26,7 +26,7 @@ class Done(Event, frozen=True, subject="events.soak.done"):
 
 
 class Journal:
-    """A file of lines that survives the death of whoever wrote it."""
+    """A file of lines that stays when the process that writes it is killed."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -77,6 +77,7 @@ def _combinations(queue: str) -> Iterator[tuple[str, ...]]:
     yield (*ADDING, *MORE)
 
 
+@pytest.mark.slow  # docker-compose reads every combination
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue or "nats")
 def test_combinations_are_valid_and_publish_on_loopback_only(queue: str) -> None:
     for overlays in _combinations(queue):
@@ -89,6 +90,7 @@ def test_combinations_are_valid_and_publish_on_loopback_only(queue: str) -> None
         assert found["secrets"]["queue-url"]["file"].endswith(f"queues/{queue or 'nats'}.url")
 
 
+@pytest.mark.slow  # docker-compose reads every combination
 def test_a_file_leaves_the_services_alone_that_it_does_not_name() -> None:
     alone = _config(*_files())["services"]
     for name, touched in TOUCHED.items():

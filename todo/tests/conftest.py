@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dovetail.testing.servers import Server
-from todo.store import engine, sql
+from todo.store import engine, sql_store
 
 NewServer = Callable[..., Awaitable[Server]]
 
@@ -30,5 +30,5 @@ def new_queue_server(request: pytest.FixtureRequest) -> NewServer:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is waited for, as a machine that runs other tests beside may be busy for a moment."""
-    monkeypatch.setattr(sql, "READ_SECONDS", 20.0)
+    monkeypatch.setattr(sql_store, "READ_SECONDS", 20.0)
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 10.0)

@@ -12,7 +12,7 @@ import pytest
 
 from dovetail.transports.nats.address import parse_address
 from todo.exposure import check_exposed
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.settings import SaveHandlerSettings, Settings, read_settings
 from todo.store import Store
 

@@ -1,8 +1,11 @@
 """Write an event handler once, run it on the queue you have, lose nothing and do nothing twice."""
 
+from dovetail.codec.envelope import Received
+from dovetail.codec.escaping import LogFormatter, printable
+from dovetail.codec.identifiers import new_id
 from dovetail.context import Context
+from dovetail.dead_letter import DeadLetter
 from dovetail.dead_letters import DeadLetters
-from dovetail.envelope import Received
 from dovetail.errors import (
     CommandClaimed,
     ConfigurationError,
@@ -23,15 +26,12 @@ from dovetail.errors import (
     Retry,
     Unsupported,
 )
-from dovetail.escaping import LogFormatter, printable
 from dovetail.gather import Gathered
 from dovetail.group import Group
-from dovetail.identifiers import new_id
-from dovetail.letters import DeadLetter
 from dovetail.message import Command, Event, Request
-from dovetail.observing import Observer, Settled, Span, Tracer
+from dovetail.network.os_errors import plain_error
+from dovetail.observer import Observer, Settled, Span, Tracer
 from dovetail.opening import connect
-from dovetail.plain import plain_error
 from dovetail.queue import MessageQueue
 from dovetail.retry import Backoff
 from dovetail.status import GroupStatus, QueueStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dovetail.identifiers import unique_key
+from dovetail.codec.identifiers import unique_key
 
 
 @dataclass(frozen=True)

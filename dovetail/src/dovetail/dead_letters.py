@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Unpack
 
-from dovetail.arguments import check
+from dovetail.checks.arguments import check
+from dovetail.checks.rules import an_object, optional
+from dovetail.dead_letter import DeadLetter, LetterFilter, Wanted
 from dovetail.errors import DeadLetterNotFound
-from dovetail.letters import DeadLetter, LetterFilter, Wanted
-from dovetail.rules import an_object, optional
+from dovetail.limits import LISTED
 from dovetail.transport import Done, Mend, Transport
-
-#: Letters that `list` gives at most, unless it is told otherwise.
-LISTED = 1000
 
 _LETTER = an_object(DeadLetter, "a dead letter, as list(…) gives it")
 
@@ -46,14 +44,24 @@ class DeadLetters:
         raise DeadLetterNotFound(id)
 
     async def replay(self, letter: DeadLetter, *, body: bytes | None = None) -> None:
-        """Hand it back to the group that failed, and only to that one; `body` replaces what it held."""
+        """Hand it back to the group that failed, and only to that one; `body` replaces what it held.
+
+        DeadLetterNotFound where it is gone already. `replay_all(ids=…)` takes many in one pass.
+        """
         check("replay", "letter", letter, _LETTER)
         check("replay", "body", body, optional(an_object(bytes, "bytes")))
-        await self._transport.replay(letter, letter.body if body is None else body)
+        done = _Done(None)
+        await self._transport.replay(
+            _only(letter), lambda _: letter.body if body is None else body, done
+        )
+        done.check(letter)
 
     async def drop(self, letter: DeadLetter) -> None:
-        """Remove it for good."""
-        await self._transport.drop(check("drop", "letter", letter, _LETTER))
+        """Remove it for good; DeadLetterNotFound where it is gone already."""
+        check("drop", "letter", letter, _LETTER)
+        done = _Done(None)
+        await self._transport.drop(_only(letter), done)
+        done.check(letter)
 
     async def replay_all(
         self,
@@ -70,14 +78,18 @@ class DeadLetters:
         Others may do the same at once: each letter is replayed by one of them.
         """
         done = _Done(progress)
-        await self._transport.replay_letters(LetterFilter.of(wanted), mend, done)
+        await self._transport.replay(LetterFilter.of(wanted), mend, done)
         return done.count
 
     async def drop_all(self, *, progress: Done | None = None, **wanted: Unpack[Wanted]) -> int:
         """Remove all that match for good; gives how many. Otherwise as `replay_all`."""
         done = _Done(progress)
-        await self._transport.drop_letters(LetterFilter.of(wanted), done)
+        await self._transport.drop(LetterFilter.of(wanted), done)
         return done.count
+
+
+def _only(letter: DeadLetter) -> LetterFilter:
+    return LetterFilter(ids=frozenset([letter.id]), group=letter.group, subject=letter.subject)
 
 
 class _Done:
@@ -86,6 +98,11 @@ class _Done:
     def __init__(self, progress: Done | None) -> None:
         self._progress = progress
         self.count = 0
+
+    def check(self, letter: DeadLetter) -> None:
+        """DeadLetterNotFound where nothing was done."""
+        if not self.count:
+            raise DeadLetterNotFound(letter.id)
 
     def __call__(self, letters: Sequence[DeadLetter]) -> None:
         self.count += len(letters)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dovetail.envelope import received
+from dovetail.codec.envelope import received
 
 
 class Delivery:
-    """A message in the hands of one member of a group. Transports add what they know it by."""
+    """A message that one member of a group has in flight. Transports add what they know it by."""
 
-    __slots__ = ("attempt", "body", "headers", "lost", "subject")
+    __slots__ = ("attempt", "body", "headers", "subject", "unsettled")
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Delivery:
         body: bytes,
         headers: Mapping[str, str] | None = None,
         attempt: int = 1,
-        lost: int = 0,
+        unsettled: int = 0,
     ) -> None:
         self.subject = subject
         self.body = body
@@ -28,8 +28,8 @@ class Delivery:
         self.headers = headers
         #: 1 at first, one more for each failed attempt.
         self.attempt = attempt
-        #: Deliveries that ended without a word: the worker was killed, or the queue was.
-        self.lost = lost
+        #: Deliveries that ended without ack or failure: the worker was killed, or the queue was.
+        self.unsettled = unsettled
 
     @property
     def key(self) -> str:

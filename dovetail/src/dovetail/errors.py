@@ -23,7 +23,7 @@ DovetailError
 
 from __future__ import annotations
 
-from dovetail.rules import NotAllowed, Seconds, not_allowed, optional, seconds
+from dovetail.checks.rules import NotAllowed, Seconds, not_allowed, optional, seconds
 
 _AFTER = optional(seconds())
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, Unpack
 
-from dovetail.arguments import check
+from dovetail.checks.arguments import check
+from dovetail.checks.rules import shown, whole, yes_or_no
+from dovetail.checks.signature import signature_of
+from dovetail.codec.subjects import check_name, check_pattern
 from dovetail.context import Context
 from dovetail.errors import ConfigurationError
-from dovetail.group_options import MOST_BATCH, GroupArguments, GroupOptions
+from dovetail.group_options import GroupArguments, GroupOptions
+from dovetail.limits import MOST_BATCH
 from dovetail.message import Command, Event, Message, Request, message_class, subject_of
-from dovetail.rules import shown, whole, yes_or_no
-from dovetail.signature import signature_of
-from dovetail.subjects import check_name, check_pattern
 
 __all__ = ["Context", "Group", "GroupOptions", "Handler"]
 

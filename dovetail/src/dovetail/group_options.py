@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from dovetail.arguments import check_all
-from dovetail.retry import Backoff
-from dovetail.rules import (
+from dovetail.checks.arguments import check_all
+from dovetail.checks.rules import (
     NotAllowed,
     Rule,
     Seconds,
@@ -21,17 +20,13 @@ from dovetail.rules import (
     shown,
     whole,
 )
+from dovetail.limits import MOST_CONCURRENCY, MOST_PREFETCH
+from dovetail.retry import Backoff
 
 log = logging.getLogger("dovetail.worker")
 
 #: Errors that mean "a dependency is down": classes, or a function that tells.
 NotReadyErrors = tuple[type[Exception], ...] | Callable[[Exception], bool]
-
-#: AMQP can ask for no more messages at once than this. A batch may be half of it.
-MOST_PREFETCH = 65_535
-MOST_BATCH = MOST_PREFETCH // 2
-#: So many calls at once are a mistake.
-MOST_CONCURRENCY = 10_000
 
 
 class GroupArguments(TypedDict, total=False):

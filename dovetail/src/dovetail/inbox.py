@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
-from dovetail.arguments import check
+from dovetail import clock
+from dovetail.checks.arguments import check
+from dovetail.checks.extras import missing_for
+from dovetail.checks.rules import NotAllowed, an_object, shown, text
 from dovetail.context import Context
 from dovetail.errors import ConfigurationError, Unsupported
-from dovetail.extras import missing_for
-from dovetail.rules import NotAllowed, an_object, shown, text
 
 try:
     from sqlalchemy import Column, DateTime, MetaData, String, Table, delete
@@ -108,7 +109,7 @@ class Inbox:
             .on_conflict_do_nothing(index_elements=[columns.group_name, columns.message_id])
             .returning(columns.group_name, columns.message_id)
         )
-        now = datetime.now(UTC)
+        now = clock.now()
         rows = [{"group_name": name, "message_id": key, "handled_at": now} for name, key in keys]
         return {(name, key) for name, key in await connection.execute(statement, rows)}
 
@@ -149,7 +150,7 @@ def _check_contexts(contexts: Any) -> None:
 
 def _moment(value: Any) -> datetime:
     if isinstance(value, timedelta) and value >= timedelta(0):
-        return datetime.now(UTC) - value
+        return clock.now() - value
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
     raise NotAllowed("a datetime with an offset, as in datetime.now(UTC), or a timedelta from 0 on")

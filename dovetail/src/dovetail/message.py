@@ -15,9 +15,9 @@ from typing import (
 
 import msgspec
 
+from dovetail.checks.rules import shown
+from dovetail.codec.subjects import check_subject
 from dovetail.errors import ConfigurationError
-from dovetail.rules import shown
-from dovetail.subjects import check_subject
 
 Answer = TypeVar("Answer")
 

@@ -9,18 +9,18 @@ Counting costs a handler nearly nothing: plain numbers are kept, and become metr
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from dovetail.arguments import check
+from dovetail import clock
+from dovetail.checks.arguments import check
+from dovetail.checks.extras import missing_for
+from dovetail.checks.rules import an_object, each, seconds
 from dovetail.errors import ConfigurationError
-from dovetail.extras import missing_for
-from dovetail.observing import LONG_SECONDS, Observer, Settled
+from dovetail.observer import LONG_SECONDS, Observer, Settled
+from dovetail.observing.status_reading import Reading, StatusReading
 from dovetail.queue import MessageQueue
-from dovetail.rules import an_object, each, seconds
-from dovetail.status_reading import Reading, StatusReading
 
 try:
     from prometheus_client.core import (
@@ -202,7 +202,7 @@ def _store(reading: Reading | None) -> Iterator[Metric]:
     """What is not known has no value."""
     values: tuple[float | None, ...] = (None,) * len(_STORE)
     if reading is not None:
-        status, age = reading.status, time.monotonic() - reading.clock
+        status, age = reading.status, clock.monotonic() - reading.clock
         values = (
             status.messages,
             status.bytes,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 from dovetail.errors import ConfigurationError
+from dovetail.network.server_address import Secret
+from dovetail.observing.traced_queue import TracedQueue
 from dovetail.options import ConnectArguments, QueueOptions
 from dovetail.queue import MessageQueue
-from dovetail.registry import make_transport
-from dovetail.server_address import Secret
-from dovetail.traced_queue import TracedQueue
+from dovetail.transports.registry import make_transport
 
 
 def connect(url: str, **options: Unpack[ConnectArguments]) -> MessageQueue:

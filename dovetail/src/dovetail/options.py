@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypedDict
 
-from dovetail.arguments import check_all
-from dovetail.observing import Tracer
-from dovetail.rules import (
+from dovetail.checks.arguments import check_all
+from dovetail.checks.rules import (
     Rule,
     Seconds,
     an_object,
@@ -20,11 +19,9 @@ from dovetail.rules import (
     text,
     whole,
 )
+from dovetail.limits import LONGEST_SOURCE, MOST_REPLICAS
+from dovetail.observer import Tracer
 
-#: Bytes of a source: servers are told it when we connect, and NATS closes what says more than 4096 there.
-LONGEST_SOURCE = 1000
-#: A queue that was made for more copies than a cluster can have is of no use to anyone else.
-MOST_REPLICAS = 7
 #: As far as servers count.
 MOST_BYTES = 2**63 - 1
 
@@ -36,7 +33,8 @@ class ConnectArguments(TypedDict, total=False):
     source: str
     #: How long `publish` and `send` wait for the queue's confirmation before they raise.
     timeout: Seconds
-    #: How long `connect` keeps trying at first; None for as long as it takes.
+    #: How long `connect` keeps trying at first, and a worker to join where the queue does not answer;
+    #: None for as long as it takes.
     patience: Seconds | None
     #: What the address is called where the user sets it; errors and logs name it.
     setting: str

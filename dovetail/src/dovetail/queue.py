@@ -7,38 +7,8 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
-from dovetail import managing
-from dovetail.arguments import check
-from dovetail.dead_letters import DeadLetters
-from dovetail.delivery import Claim, Outgoing
-from dovetail.encoding import Kind, encoding_of
-from dovetail.envelope import Codec, Received
-from dovetail.errors import (
-    ConfigurationError,
-    DecodeError,
-    DovetailError,
-    EncodeError,
-    HandlerFailed,
-    NoAnswer,
-    QueueUnavailable,
-)
-from dovetail.gather import Gathered, collect
-from dovetail.identifiers import new_id
-from dovetail.listening import typed
-from dovetail.members import GroupInfo
-from dovetail.message import (
-    Command,
-    Event,
-    Message,
-    Request,
-    answer_type,
-    message_class,
-    subject_of,
-)
-from dovetail.named import NamedGroups
-from dovetail.options import QueueOptions
-from dovetail.rules import (
-    MOST_LISTED,
+from dovetail.checks.arguments import check
+from dovetail.checks.rules import (
     NotAllowed,
     Seconds,
     a_function,
@@ -51,9 +21,38 @@ from dovetail.rules import (
     whole,
     yes_or_no,
 )
-from dovetail.status import QueueStatus
-from dovetail.subjects import check_name, check_pattern, check_subject
-from dovetail.transport import Subscription, Transport
+from dovetail.codec.encoding import Kind, encoding_of
+from dovetail.codec.envelope import Codec, Received
+from dovetail.codec.identifiers import new_id
+from dovetail.codec.live_events import typed
+from dovetail.codec.subjects import check_name, check_pattern, check_subject
+from dovetail.dead_letters import DeadLetters
+from dovetail.delivery import Claim, Outgoing
+from dovetail.errors import (
+    ConfigurationError,
+    DecodeError,
+    DovetailError,
+    EncodeError,
+    HandlerFailed,
+    NoAnswer,
+    QueueUnavailable,
+)
+from dovetail.gather import Gathered, collect
+from dovetail.limits import MOST_LISTED
+from dovetail.message import (
+    Command,
+    Event,
+    Message,
+    Request,
+    answer_type,
+    message_class,
+    subject_of,
+)
+from dovetail.operating import groups
+from dovetail.operating.renamed_groups import GroupSubscription, NamedGroups
+from dovetail.options import QueueOptions
+from dovetail.status import GroupInfo, QueueStatus
+from dovetail.transport import Transport
 
 Answer = TypeVar("Answer")
 AnyEvent = TypeVar("AnyEvent", bound=Event)
@@ -278,7 +277,7 @@ class MessageQueue:
         """What is stored, and how far each group has come."""
         return await self._named.status()
 
-    async def claim(self, claim: Claim) -> Subscription:
+    async def claim(self, claim: Claim) -> GroupSubscription:
         """For workers: join a group for one subject, as Transport.claim has it."""
         return await self._named.claim(claim)
 
@@ -293,16 +292,16 @@ class MessageQueue:
 
         What it had yet to handle stays for other groups only; of its commands it is kept for the group that
         claims them next. ConfigurationError where members run, unless `force` says that they are dead: those
-        that live found the group again, and begin with the history.
+        that live create the group again, and begin with the history.
         """
-        await managing.remove(self.transport, name, subject, force=force)
+        await groups.remove(self.transport, name, subject, force=force)
 
     async def rename_group(self, old: str, new: str) -> None:
         """Let the group be called `new`: with all it has, and nothing lost or handled twice.
 
         ConfigurationError where members run, or `new` has a place of its own already.
         """
-        await managing.rename(self.transport, old, new)
+        await groups.rename(self.transport, old, new)
 
     async def ping(self, timeout: Seconds = 2.0) -> None:
         """Return when the queue answers and would take a message. Cheap, however much is stored.

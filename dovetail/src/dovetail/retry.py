@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Never
 
-from dovetail.arguments import check, check_names
-from dovetail.rules import Seconds, number, seconds, whole
+from dovetail import clock
+from dovetail.checks.arguments import check, check_names
+from dovetail.checks.rules import Seconds, number, seconds, whole
 
 #: So many are as good as for ever, and every queue can count them.
 MOST_TRIES = 1_000_000_000
@@ -55,4 +55,4 @@ class Backoff:
         """Seconds to wait after the attempt with this number, the first being 1."""
         # The exponent and the factor are bounded because a float overflows at about 2 ** 1024.
         longest = min(self.most, self.first * self.factor ** min(attempt - 1, 64))
-        return longest * (1 - self.jitter * random.random())
+        return longest * (1 - self.jitter * clock.fraction())

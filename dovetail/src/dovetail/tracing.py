@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
-from dovetail.arguments import check
-from dovetail.envelope import Received
-from dovetail.extras import missing_for
+from dovetail.checks.arguments import check
+from dovetail.checks.extras import missing_for
+from dovetail.checks.rules import text
+from dovetail.codec.envelope import Received
+from dovetail.codec.error_text import describe
 from dovetail.group import Context
-from dovetail.observing import Span, Tracer
-from dovetail.outcome import describe
-from dovetail.rules import text
+from dovetail.observer import Span, Tracer
 
 try:
     from opentelemetry import trace

@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from dovetail.codec.envelope import Received
+from dovetail.dead_letter import DeadLetter, LetterFilter
 from dovetail.delivery import Claim, Delivery, Outgoing
-from dovetail.envelope import Received
-from dovetail.letters import DeadLetter, LetterFilter
-from dovetail.members import Members
-from dovetail.status import QueueStatus
+from dovetail.status import Members, QueueStatus
 
 #: Answers one request: takes the body, gives the body of the answer. It does not raise.
 Answerer = Callable[[bytes], Awaitable[bytes]]
@@ -98,7 +97,7 @@ class Transport(Protocol):
         """
 
     async def claim(self, claim: Claim) -> Subscription:
-        """Join a group for one subject, founding it where this is its first member, ever.
+        """Join a group for one subject; the first member, ever, creates it.
 
         Raises CommandClaimed where another group has the command.
         """
@@ -122,25 +121,18 @@ class Transport(Protocol):
     async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
         """How many match, by group, whatever `wanted.most` says."""
 
-    async def replay(self, letter: DeadLetter, body: bytes) -> None:
-        """Hand the body to the letter's group only, as a first attempt, and then drop the letter.
+    async def replay(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        """Hand those that match, and are there now, back to their groups only, each as a first attempt.
 
-        DeadLetterNotFound where it is gone already.
+        In steps: what `mend` gives is published, and only then the letters are removed.
+
+        `done` is called with the letters of each step once they are gone by this call. A step is finished
+        also when this is cancelled. One that a lost connection has cut short is taken up again, here or by
+        the next call: no letter is lost, and none is replayed twice, whoever else replays at the same time.
+        Memory is bounded, however many there are.
         """
 
-    async def drop(self, letter: DeadLetter) -> None:
-        """Remove the letter for good; DeadLetterNotFound where it is gone already."""
-
-    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
-        """Replay those that match and were there when this was called, with what `mend` gives, in steps.
-
-        `done` is called with the letters of each step once it is done. A step is finished also when this is
-        cancelled. One that a lost connection has cut short is taken up again, here or by the next call:
-        no letter is lost, and none is replayed twice, whoever else replays at the same time. Memory is
-        bounded, however many there are.
-        """
-
-    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
+    async def drop(self, wanted: LetterFilter, done: Done) -> None:
         """Remove those that match for good, in the same way."""
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
@@ -159,7 +151,7 @@ class Transport(Protocol):
         """
 
     async def rename_group(self, old: str, new: str) -> None:
-        """Remember what `dovetail.named.renamed` gives, in one step; it moves nothing."""
+        """Remember what `dovetail.operating.renamed_groups.renamed` gives, in one step; it moves nothing."""
 
     async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
         """Forget how far the group has come with these subjects, its dead letters, what only it would get.

@@ -10,31 +10,26 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from dovetail.answering import Answering
-from dovetail.arguments import check
-from dovetail.blocking import LoopWatch
+from dovetail.checks.arguments import check
+from dovetail.checks.rules import Seconds, an_object, each, seconds
 from dovetail.delivery import Claim
 from dovetail.errors import DovetailError
-from dovetail.gate import Gate
 from dovetail.group import Group, Handler, check_groups
-from dovetail.observing import Observer
+from dovetail.limits import BACKLOG_SECONDS, CLOSE_SECONDS, DRAIN_SECONDS, RELEASE_SECONDS
+from dovetail.observer import Observer
+from dovetail.observing.observed_worker import Watch
 from dovetail.queue import MessageQueue
-from dovetail.rules import Seconds, an_object, each, seconds
-from dovetail.runner import Runner
-from dovetail.stop_signals import stop_signals
-from dovetail.threads import Threads
+from dovetail.running.answering import Answering
+from dovetail.running.blocking import LoopWatch
+from dovetail.running.joining import join
+from dovetail.running.pausing import GroupPause
+from dovetail.running.runner import Runner
+from dovetail.running.stop_signals import stop_signals
+from dovetail.running.threads import Threads
 from dovetail.transport import Subscription
-from dovetail.watch import Watch
 
 log = logging.getLogger("dovetail.worker")
 
-#: Seconds that a worker has to finish what it holds.
-DRAIN_SECONDS = 10.0
-#: Of these, what is kept for giving messages back, and then for letting the queue see the last acks.
-RELEASE_SECONDS = 1.0
-CLOSE_SECONDS = 1.0
-#: What may be taken to find out how much waits, for a line in the log.
-BACKLOG_SECONDS = 2.0
 
 _QUEUE = an_object(MessageQueue, "a queue, as connect(…) gives it")
 _OBSERVERS = each(
@@ -77,9 +72,9 @@ class Worker:
     async def __aenter__(self) -> Self:
         try:
             for group in self._groups:
-                gate = Gate(group.name, self._stopping, partial(self._backlog, group.name))
+                pause = GroupPause(group.name, self._stopping, partial(self._backlog, group.name))
                 for handler in group.handlers:
-                    await self._start(group, self._async(group, handler), gate)
+                    await self._start(group, self._async(group, handler), pause)
         except BaseException:
             await self.stop()
             raise
@@ -147,7 +142,7 @@ class Worker:
         self._threads.append(threads)
         return replace(handler, function=threads)
 
-    async def _start(self, group: Group, handler: Handler, gate: Gate) -> None:
+    async def _start(self, group: Group, handler: Handler, pause: GroupPause) -> None:
         transport, source = self._queue.transport, self._queue.options.source
         if handler.kind == "request":
             name = None if handler.every_member else group.name
@@ -166,9 +161,9 @@ class Worker:
             lease=options.lease,
             prefetch=max(options.prefetch, 2 * handler.batch),
         )
-        subscription = await self._queue.claim(claim)
+        subscription = await join(self._queue, claim)
         self._subscriptions.append(subscription)
-        parts = self._queue, group, handler, subscription, gate
+        parts = self._queue, group, handler, subscription, pause
         loop = self._watch.loops(*parts) if self._watch else partial(Runner, *parts)
         self._joined(group, handler)
         for _ in range(options.concurrency):

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from dovetail import DeadLetter, GroupStatus, MessageQueue, QueueStatus, Received, printable
 from dovetail.cli.address import Address
-from dovetail.cli.dead.looking import _describe as describe
-from dovetail.cli.dead.looking import _fields as fields
-from dovetail.cli.dead.looking import _show_table as show_letters
+from dovetail.cli.dead.list_show import _describe as describe
+from dovetail.cli.dead.list_show import _fields as fields
+from dovetail.cli.dead.list_show import _show_table as show_letters
 from dovetail.cli.output import as_json, line
 from dovetail.cli.status import _show as show_status
 from dovetail.cli.subscribe import Subscribing
 from dovetail.cli.subscribe import _described as described
 from dovetail.cli.tables import Column, show_table_with_text
-from dovetail.envelope import encode, received
+from dovetail.codec.envelope import encode, received
 from dovetail.testing.servers import NatsServer
 
 from .support import LIMIT_SECONDS, Done, dovetail, running, shell

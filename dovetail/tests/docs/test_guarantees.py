@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dovetail.transports.nats import transport as nats
+from dovetail.transports.nats import handshake as nats
 from dovetail.transports.rabbitmq import handshake as rabbitmq
 from dovetail.transports.redis import handshake as redis
 

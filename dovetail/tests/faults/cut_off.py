@@ -8,10 +8,11 @@ import logging
 import pytest
 
 from dovetail import MessageQueue, NoAnswer, QueueUnavailable, Worker, connect
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
+from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import Numbered, Question, numbered, numbers, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import Proxy
 
@@ -31,6 +32,27 @@ class CutOff:
                 await all_handled(queue, load.group.name)
             load.check(count)
             assert not await queue.dead_letters.list(group=load.group.name)
+
+    async def test_unconfirmed_message_published_again_is_one(self, proxy: Proxy) -> None:
+        """The server took it, but the confirmation was lost: the worst moment."""
+        event, seen = numbered(), Seen[Numbered]()
+        async with (
+            connect(proxy.server.url) as queue,
+            connect(proxy.url, timeout=0.5) as publisher,
+        ):
+            await publisher.publish(event(0))
+            async with listening(queue, event) as heard:
+                proxy.swallow_answers = True
+                with pytest.raises(QueueUnavailable, match="same id is harmless") as caught:
+                    await publisher.publish(event(1))
+                await heard.has(1)  # it did arrive
+                proxy.swallow_answers = False
+                proxy.cut()
+                assert caught.value.id is not None
+                await publisher.publish(event(1), id=caught.value.id)
+            async with Worker(queue, [group := recording(event, seen)]):
+                await all_handled(queue, group.name)
+        assert numbers(seen.items) == [0, 1]
 
     async def test_black_hole_is_noticed_and_left(self, proxy: Proxy, impatient: None) -> None:
         load = Load()

@@ -9,20 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from dovetail import (
-    QueueUnavailable,
-    Worker,
-    connect,
-)
+from dovetail import QueueUnavailable, connect
 from dovetail.embedded.ports import free_port
-from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
-from dovetail.testing.conformance.names import (
-    Numbered,
-    numbered,
-    numbers,
-)
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.names import numbered
 from dovetail.testing.servers import NatsServer, Proxy
 from dovetail.transports.nats import client
 
@@ -45,26 +35,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestCutOffNats(CutOff):
     pass
-
-
-async def test_unconfirmed_message_published_again_is_one(
-    proxy: Proxy, nats_server: NatsServer
-) -> None:
-    """The server took it, but the confirmation was lost: the worst moment."""
-    event, seen = numbered(), Seen[Numbered]()
-    async with connect(nats_server.url) as queue, connect(proxy.url, timeout=0.5) as publisher:
-        await publisher.publish(event(0))
-        async with listening(queue, event) as heard:
-            proxy.swallow_answers = True
-            with pytest.raises(QueueUnavailable, match="under the same id is harmless") as caught:
-                await publisher.publish(event(1))
-            await heard.has(1)  # it did arrive
-            proxy.swallow_answers = False
-            assert caught.value.id is not None
-            await publisher.publish(event(1), id=caught.value.id)
-        async with Worker(queue, [group := recording(event, seen)]):
-            await all_handled(queue, group.name)
-    assert numbers(seen.items) == [0, 1]
 
 
 async def test_publishing_is_refused_in_time(proxy: Proxy) -> None:

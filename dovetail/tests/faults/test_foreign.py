@@ -39,8 +39,9 @@ from dovetail.testing.conformance.names import (
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
 from dovetail.testing.servers.nats import caught_up
-from dovetail.transports.nats import layout, provision
-from dovetail.transports.nats.jetstream import NO_FOLDER, ApiError, JetStream
+from dovetail.transports.nats import provisioning, topology
+from dovetail.transports.nats.api_errors import NO_FOLDER, ApiError
+from dovetail.transports.nats.jetstream import JetStream
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
@@ -141,10 +142,10 @@ async def test_deleted_under_a_running_worker(
         await queue.publish(event(1))
         await all_handled(queue, group.name)
         if what == "stream":
-            await client.jetstream().delete_stream(layout.EVENTS)
+            await client.jetstream().delete_stream(topology.EVENTS)
         else:
-            name = layout.consumer_of(group.name, event.__subject__)
-            await client.jetstream().delete_consumer(layout.EVENTS, name)
+            name = topology.consumer_of(group.name, event.__subject__)
+            await client.jetstream().delete_consumer(topology.EVENTS, name)
         await queue.publish(event(2))
         await until(lambda: _has(seen, 2), "the worker goes on")
         await all_handled(queue, group.name)
@@ -175,7 +176,7 @@ async def test_stream_made_anew_while_a_handler_holds_a_message(new_nats_server:
         await queue.publish(event(0))
         await queue.publish(event(1))
         await calls.has(2)
-        await client.jetstream().delete_stream(layout.EVENTS)
+        await client.jetstream().delete_stream(topology.EVENTS)
         await queue.publish(event(2))
         await queue.publish(event(3))
         await calls.has(4)
@@ -196,7 +197,7 @@ async def test_stream_of_a_command_deleted_under_a_running_worker(
     async with connect(server.url) as queue, Worker(queue, [recording(command, seen)]):
         await queue.send(command(1))
         await seen.has(1)
-        await client.jetstream().delete_stream(layout.command_stream(command.__subject__))
+        await client.jetstream().delete_stream(topology.command_stream(command.__subject__))
         await until(lambda: _sent(queue, command(2)), "the worker has claimed it again")
         await seen.has(2)
     await client.close()
@@ -214,7 +215,7 @@ async def test_streams_that_were_there_before(new_nats_server: NewServer) -> Non
             await queue.publish(event(1))
             await all_handled(queue, group.name)
         assert (await queue.status()).limit_bytes == 1_000_000
-    info = await client.jetstream().stream_info(layout.EVENTS)
+    info = await client.jetstream().stream_info(topology.EVENTS)
     assert info.config.description == "mine"
     await client.close()
 
@@ -230,13 +231,13 @@ async def test_folder_of_a_deleted_stream_is_still_being_removed(
         self: JetStream, subject: str, payload: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         nonlocal left
-        if subject == f"STREAM.CREATE.{layout.EVENTS}" and left:
+        if subject == f"STREAM.CREATE.{topology.EVENTS}" and left:
             left -= 1
             raise ApiError(NO_FOLDER, "error creating store for stream")
         return await call(self, subject, payload)
 
     monkeypatch.setattr(JetStream, "call", call_in_vain)
-    monkeypatch.setattr(provision, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(provisioning, "RETRY_SECONDS", 0.001)
     claim = Claim(fresh("group"), fresh_subject(), "event", "first", lease=15, prefetch=10)
     if refusals == 1:
         await (await queue.transport.claim(claim)).close()
@@ -265,15 +266,15 @@ async def test_stream_that_would_lose_messages(
     server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
     client = await nats.connect(server.url)
     await client.jetstream().add_stream(_events_stream(**settings))
-    named = rf"'{layout.EVENTS}' was there with settings that lose messages: {says}"
+    named = rf"'{topology.EVENTS}' was there with settings that lose messages: {says}"
     async with connect(server.url) as queue:
         with pytest.raises(ConfigurationError, match=named):
             await queue.publish(event(1))
         with pytest.raises(ConfigurationError, match=named):
             await Worker(queue, [recording(event, seen)]).__aenter__()
-        assert (await client.jetstream().stream_info(layout.EVENTS)).state.messages == 0
+        assert (await client.jetstream().stream_info(topology.EVENTS)).state.messages == 0
 
-        await client.jetstream().delete_stream(layout.EVENTS)
+        await client.jetstream().delete_stream(topology.EVENTS)
         await queue.publish(event(2))
         async with Worker(queue, [group := recording(event, seen)]):
             await all_handled(queue, group.name)
@@ -296,22 +297,22 @@ async def test_consumer_that_would_lose_messages(
 ) -> None:
     server, event, seen = await new_nats_server(), numbered(), Seen[Numbered]()
     group, subject = recording(event, seen), event.__subject__
-    name = layout.consumer_of(group.name, subject)
+    name = topology.consumer_of(group.name, subject)
     client = await nats.connect(server.url)
     async with connect(server.url) as queue:
         await queue.publish(event(1))
-        filters = [subject, layout.replay_subject(group.name, subject, ">")]
+        filters = [subject, topology.replay_subject(group.name, subject, ">")]
         ours: dict[str, Any] = {"max_ack_pending": -1, "filter_subjects": filters}
         if "filter_subject" in settings:
             del ours["filter_subjects"]
         await client.jetstream().add_consumer(
-            layout.EVENTS, ConsumerConfig(durable_name=name, **(ours | settings))
+            topology.EVENTS, ConsumerConfig(durable_name=name, **(ours | settings))
         )
         with pytest.raises(ConfigurationError, match=says) as caught:
             await Worker(queue, [group]).__aenter__()
-        assert f"nats consumer rm {layout.EVENTS} {name}" in str(caught.value)
+        assert f"nats consumer rm {topology.EVENTS} {name}" in str(caught.value)
 
-        await client.jetstream().delete_consumer(layout.EVENTS, name)
+        await client.jetstream().delete_consumer(topology.EVENTS, name)
         async with Worker(queue, [group]):
             await all_handled(queue, group.name)
     assert numbers(seen.items) == [1]
@@ -319,7 +320,9 @@ async def test_consumer_that_would_lose_messages(
 
 
 def _events_stream(**settings: Any) -> StreamConfig:
-    return StreamConfig(name=layout.EVENTS, subjects=["events.>", "dovetail.replay.>"], **settings)
+    return StreamConfig(
+        name=topology.EVENTS, subjects=["events.>", "dovetail.replay.>"], **settings
+    )
 
 
 async def test_subjects_that_another_stream_has(new_nats_server: NewServer) -> None:

@@ -53,22 +53,22 @@ def answering(kind: type[Question]) -> Group:
 
 async def test_requests_are_answered_by_handlers_only(queue: MessageQueue) -> None:
     """The stream that takes the subject neither answers nor keeps them."""
-    kind, keeper, seen = captured()
-    async with Worker(queue, [keeper]), Worker(queue, [answering(kind)]):
+    kind, group, seen = captured()
+    async with Worker(queue, [group]), Worker(queue, [answering(kind)]):
         await queue.publish_raw(f"{kind.__subject__}.other", b"an event")
         assert [await queue.request(kind(1)) for _ in range(5)] == [
             f"call {n}" for n in range(1, 6)
         ]
         gathered = await queue.gather(kind(1), timeout=20, most=1)
         assert gathered.answers == ["call 6"]
-        await all_handled(queue, keeper.name)
+        await all_handled(queue, group.name)
     assert [one.body for one in seen.items] == [b"an event"]
 
 
 async def test_nobody_answers(queue: MessageQueue) -> None:
     """With a stream on the subject the server cannot tell that nobody listens."""
-    kind, keeper, _ = captured()
-    async with Worker(queue, [keeper]):
+    kind, group, _ = captured()
+    async with Worker(queue, [group]):
         with pytest.raises(NoAnswer):
             await queue.request(kind(1), timeout=0.3)
         assert not (await queue.gather(kind(1), timeout=0.3)).answers

@@ -25,12 +25,12 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, Order, fresh, numbered, order, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsCluster, NatsServer
-from dovetail.transports.nats.layout import EVENTS, command_stream
+from dovetail.transports.nats.topology import EVENTS, command_stream
 
 #: Three servers; the limit is for a hang, and lets a machine be slow and busy.
 pytestmark = [pytest.mark.faults, pytest.mark.heavy, pytest.mark.timeout(300)]

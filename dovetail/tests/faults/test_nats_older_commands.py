@@ -13,7 +13,7 @@ from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Order, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats.layout import command_stream, consumer_of
+from dovetail.transports.nats.topology import command_stream, consumer_of
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults

@@ -11,7 +11,7 @@ from dovetail import Backoff, Context, Group, Reject, Worker, connect
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats.layout import ATTEMPTS, DEAD, EVENTS
+from dovetail.transports.nats.topology import ATTEMPTS, DEAD, EVENTS
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults

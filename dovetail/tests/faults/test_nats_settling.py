@@ -13,15 +13,16 @@ import pytest_asyncio
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from dovetail import MessageQueue, QueueFull, buffer, connect
+from dovetail import MessageQueue, QueueFull, connect
+from dovetail.dead_letter import DeadLetter
 from dovetail.delivery import Claim, Delivery
-from dovetail.letters import DeadLetter
 from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
 from dovetail.transport import Subscription
-from dovetail.transports.nats import held, transport
-from dovetail.transports.nats.layout import ATTEMPTS, EVENTS, consumer_of
+from dovetail.transports.common import buffer
+from dovetail.transports.nats import in_flight, transport
+from dovetail.transports.nats.topology import ATTEMPTS, EVENTS, consumer_of
 from dovetail.transports.nats.transport import NatsTransport
 
 pytestmark = pytest.mark.faults
@@ -68,7 +69,7 @@ async def test_delivery_that_was_given_back_is_not_settled_again(
 
     await member.retry(present, 0)
     [last] = await member.fetch(1)
-    assert (last.attempt, last.lost) == (2, 0)
+    assert (last.attempt, last.unsettled) == (2, 0)
     member.ack([last])
     await all_handled(queue, group)
     await member.close()
@@ -106,7 +107,7 @@ async def test_failure_is_counted_once_there_is_room(full: Full) -> None:
     await full.renewed_for_longer_than_the_lease()
     await full.empty()
     [present] = await full.member.fetch(1)
-    assert (present.attempt, present.lost) == (2, 0)
+    assert (present.attempt, present.unsettled) == (2, 0)
     full.member.ack([present])
     await full.all_handled()
     assert verdicts(full.said) == [b'-NAK {"delay": 0}', b"+ACK"]
@@ -130,7 +131,7 @@ async def test_what_cannot_be_given_back_is_handled_here(full: Full) -> None:
     await full.fill()
     await full.member.release([former])
     [present] = await full.member.fetch(1)
-    assert (present.attempt, present.lost) == (1, 0)
+    assert (present.attempt, present.unsettled) == (1, 0)
     full.member.ack([former])  # not in these hands any more
     await full.renewed_for_longer_than_the_lease()
     full.member.ack([present])
@@ -146,7 +147,7 @@ async def test_member_that_leaves_waits_for_no_room(full: Full) -> None:
     await full.empty()
     again = await full.queue.transport.claim(full.claim)
     [present] = await again.fetch(1)
-    assert (present.attempt, present.lost) == (1, 1)
+    assert (present.attempt, present.unsettled) == (1, 1)
     again.ack([present])
     await full.all_handled()
     await again.close()
@@ -211,7 +212,7 @@ class Full:
 
 @pytest_asyncio.fixture
 async def full(new_nats_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Full]:
-    monkeypatch.setattr(held, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(in_flight, "ROOM_SECONDS", 0.05)
     server = await new_nats_server(max_file_store="1MB")
     async with connect(server.url) as queue:
         full = Full(server, queue)

@@ -13,7 +13,7 @@ from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, Order, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats import layout
+from dovetail.transports.nats import topology
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
@@ -45,7 +45,7 @@ async def test_deleted_under_a_running_worker(new_nats_server: NewServer, what: 
         async with Worker(queue, [group]):
             await queue.publish_many([event(number) for number in range(1, 5)])
             await seen.has(1)
-            await delete(server, what, layout.consumer_of(group.name, event.__subject__))
+            await delete(server, what, topology.consumer_of(group.name, event.__subject__))
             await queue.publish(event(5))
             go_on.set()
             await all_handled(queue, group.name)
@@ -57,7 +57,7 @@ async def delete(server: NatsServer, what: str, consumer: str) -> None:
     """As an operator does."""
     client = await nats.connect(server.url)
     if what == "stream":
-        await client.jetstream().delete_stream(layout.EVENTS)
+        await client.jetstream().delete_stream(topology.EVENTS)
     else:
-        await client.jetstream().delete_consumer(layout.EVENTS, consumer)
+        await client.jetstream().delete_consumer(topology.EVENTS, consumer)
     await client.close()

@@ -70,6 +70,7 @@ async def test_redis_has_no_memory(
         await other.ping()
 
 
+@pytest.mark.slow  # RabbitMQ takes ten seconds to start
 async def test_rabbitmq_has_an_alarm(
     new_rabbit_server: Callable[..., Awaitable[RabbitServer]],
 ) -> None:

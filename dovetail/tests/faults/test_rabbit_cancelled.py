@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail import Group, MessageQueue, NoAnswer, NobodyListening, Worker, connect
+from dovetail.delivery import Claim
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,
@@ -22,13 +23,14 @@ from dovetail.testing.conformance.names import (
     numbers,
     question,
 )
-from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, until
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RabbitServer
-from dovetail.transports.rabbitmq import live
+from dovetail.transports.rabbitmq import backfill, limits, live_channel
+from dovetail.transports.rabbitmq.backfill import NewArrivals
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.founding import _Witness
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.locks import lock
+from dovetail.transports.rabbitmq.topology import HISTORY
 from dovetail.transports.rabbitmq.transport import RabbitTransport
 from dovetail.transports.rabbitmq.wire import Wire
 
@@ -122,7 +124,7 @@ async def test_listener_that_ends_while_the_connection_is_made_again(
 ) -> None:
     """The one after it in the row listens on."""
     first, second = fresh_subject(), fresh_subject()
-    begun, ended, own_queue = asyncio.Event(), asyncio.Event(), live._own_queue
+    begun, ended, own_queue = asyncio.Event(), asyncio.Event(), live_channel.own_queue
 
     async def held(
         channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
@@ -137,7 +139,7 @@ async def test_listener_that_ends_while_the_connection_is_made_again(
         leaving = queue.transport.listen(first)
         await leaving.__aenter__()
         async with queue.transport.listen(second) as events:
-            monkeypatch.setattr(live, "_own_queue", held)
+            monkeypatch.setattr(live_channel, "own_queue", held)
             proxy.cut()
             await begun.wait()
             await leaving.__aexit__(None, None, None)
@@ -149,25 +151,77 @@ async def test_listener_that_ends_while_the_connection_is_made_again(
             assert len(wire._channels) == channels + 1
 
 
-async def test_connection_lost_while_a_group_is_founded(
+async def test_connection_lost_while_a_group_is_provisioned(
     rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Just when what it has written itself is to come back: it begins anew."""
-    event, seen, cuts, take = numbered(), Seen[Numbered](), iter(range(3)), _Witness._take
+    event, seen, cuts, take = numbered(), Seen[Numbered](), iter(range(3)), NewArrivals._take
     async with Proxy(rabbit_server) as proxy, connect(proxy.url) as queue:
 
-        def cut_before(witness: _Witness, content: Content) -> None:
+        def cut_before(arrivals: NewArrivals, content: Content) -> None:
             if next(cuts, None) is None:
-                take(witness, content)
+                take(arrivals, content)
             else:
                 proxy.cut()
 
         async with Worker(queue, [recording(event, Seen[Numbered]())]):
             await queue.publish_many([event(number) for number in range(10)])
-        monkeypatch.setattr(_Witness, "_take", cut_before)
+        monkeypatch.setattr(NewArrivals, "_take", cut_before)
         async with asyncio.timeout(LIMIT_SECONDS), Worker(queue, [recording(event, seen)]):
             assert numbers(await seen.has(10)) == list(range(10))
     assert next(cuts, None) is None, "it was not cut"
+
+
+async def test_connection_lost_when_a_group_has_the_history(
+    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it says so: what begins anew does not give it the history a second time."""
+    event, seen, cuts, copy = numbered(), Seen[Numbered](), iter(range(2)), backfill.copy
+    count = 3 * limits.REMEMBERED_ACKS  # a member drops a copy of what it has acked lately
+    async with Proxy(rabbit_server) as proxy, connect(proxy.url) as queue:
+
+        async def cut_after(*args: Any) -> int:
+            copied = await copy(*args)
+            if copied and next(cuts, None) is not None:
+                proxy.cut()
+            return copied
+
+        async with Worker(queue, [recording(event, Seen[Numbered]())]):
+            await queue.publish_many([event(number) for number in range(count)])
+        monkeypatch.setattr(backfill, "copy", cut_after)
+        group = recording(event, seen)
+        async with Worker(queue, [group]):
+            await all_handled(queue, group.name)
+    assert sorted(numbers(seen.items)) == list(range(count))
+    assert next(cuts, None) is None, "it was not cut"
+
+
+async def test_cancelled_while_the_history_is_copied(
+    queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it has ended, it reads no more: not only some time after that."""
+    event, begun = numbered(), asyncio.Event()
+    async with Worker(queue, [recording(event, Seen[Numbered]())]):
+        await queue.publish(event(1))
+    wire = await _wire(queue)
+    channel = await Channel.open(wire, confirms=True)
+    channels = len(wire._channels)
+
+    async def held(_arrivals: NewArrivals, _contents: Sequence[Content]) -> list[Content]:
+        begun.set()
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(NewArrivals, "without", held)
+    claim = Claim(fresh("group"), event.__subject__, "event", "first", 15.0, 10)
+    copying = asyncio.create_task(backfill.copy(channel, HISTORY, claim, NewArrivals(channel)))
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await begun.wait()
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    assert len(wire._channels) == channels
+    await channel.close()
 
 
 async def test_last_of_a_group_leaves_while_another_joins(

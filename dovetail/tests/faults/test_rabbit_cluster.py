@@ -139,6 +139,7 @@ async def gets_all(seen: Seen[Numbered], numbers: set[int]) -> None:
         await seen.has(len(seen) + 1, PATIENCE)
 
 
+@pytest.mark.slow  # three nodes, one of which is held back
 async def test_founded_through_a_node_that_lags(cluster: RabbitCluster) -> None:
     """The publisher's node has all; the one that was away is asked before it has caught up."""
     event, accepted = numbered(), set[int]()
@@ -167,6 +168,7 @@ async def test_founded_through_a_node_that_lags(cluster: RabbitCluster) -> None:
     await cluster.ready()
 
 
+@pytest.mark.slow  # three nodes, one claim after the other
 async def test_command_that_is_claimed_through_each_node_belongs_to_one(
     cluster: RabbitCluster,
 ) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import struct
 from collections.abc import AsyncIterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -23,6 +22,7 @@ from dovetail import (
     Worker,
     connect,
 )
+from dovetail.limits import MOST_SECONDS
 from dovetail.options import QueueOptions
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
@@ -32,7 +32,7 @@ from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import BODY, END, HEADER, METHOD
-from dovetail.transports.rabbitmq.layout import (
+from dovetail.transports.rabbitmq.topology import (
     EVENTS,
     MEMBERS,
     PRESENCE,
@@ -40,7 +40,6 @@ from dovetail.transports.rabbitmq.layout import (
     delay_of,
     queue_of,
 )
-from dovetail.transports.rabbitmq.subscription import RabbitSubscription
 
 pytestmark = pytest.mark.faults
 
@@ -161,7 +160,7 @@ async def test_queue_whose_consumers_are_counted_is_removed(
     async with Worker(queue, [group := recording(event, seen)]) as worker:
         await queue.publish(event(1))
         await all_handled(queue, group.name)
-        wire = await cast(RabbitSubscription, worker._subscriptions[0])._connection.ready()
+        wire = await cast(Any, worker._subscriptions[0]).inner._connection.ready()
         await operator.ask(commands.Queue.Delete(queue=PRESENCE))
         async with asyncio.timeout(LIMIT_SECONDS):
             await wire.lost()
@@ -207,7 +206,7 @@ async def test_pause_without_end(queue: MessageQueue, foreign: Foreign) -> None:
     async def wait(message: Numbered) -> None:
         seen.add(message)
         if message.number < 2:
-            raise Retry("much later", after=(1e18, math.inf)[message.number])
+            raise Retry("much later", after=(1e9, MOST_SECONDS)[message.number])
 
     async def is_delayed() -> bool:
         [row] = (await queue.status()).groups
@@ -257,7 +256,7 @@ async def test_junk_where_only_ours_belongs(queue: MessageQueue, foreign: Foreig
     async with Worker(queue, [group]) as worker:
         await queue.publish(event(1))
         await begun.has(1)
-        wire = await cast(RabbitSubscription, worker._subscriptions[0])._connection.ready()
+        wire = await cast(Any, worker._subscriptions[0]).inner._connection.ready()
         await foreign.publish(MEMBERS, b"", b"junk")
         assert (await queue.status()).groups[0].in_hand == 1  # told by the same queue
         go_on.set()

@@ -1,4 +1,4 @@
-"""RabbitMQ: whatever happens during a look at dead letters, each is there once, and replayed once."""
+"""RabbitMQ: whatever happens while dead letters are read, each is there once, and replayed once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail import Backoff, DeadLetter, Group, MessageQueue, Worker, connect
-from dovetail.delivery import Claim
+from dovetail.network.protocol import ConnectionLost
+from dovetail.testing.conformance.many_letters import MANY, Clerk
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
 from dovetail.testing.servers import Proxy, RabbitServer
-from dovetail.transports.rabbitmq import replaying
+from dovetail.transports.rabbitmq import dead_letter_removal
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.claimed import ClaimedQueues
+from dovetail.transports.rabbitmq.claims import RegisteredClaim
+from dovetail.transports.rabbitmq.dead_letter_pages import DeadLetterPages
 from dovetail.transports.rabbitmq.frames import Content, Properties
-from dovetail.transports.rabbitmq.layout import COPY, dead_of, queue_of, replayed_of
-from dovetail.transports.rabbitmq.look import Look
+from dovetail.transports.rabbitmq.topology import COPY, dead_of, queue_of, replayed_of
 from dovetail.transports.rabbitmq.transport import RabbitTransport
-from dovetail.transports.rabbitmq.wire import ConnectionLost
 
 pytestmark = pytest.mark.faults
 
@@ -75,19 +75,19 @@ async def queue(proxy: Proxy) -> AsyncIterator[MessageQueue]:
         yield queue
 
 
-async def test_connection_lost_after_a_look(
+async def test_connection_lost_after_reading(
     queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing, close, cuts = Failing(), Look.close, iter(range(2))
+    failing, close, cuts = Failing(), DeadLetterPages.close, iter(range(2))
     letter = await failing.fail(queue)
 
-    async def cut_and_close(look: Look) -> None:
+    async def cut_and_close(pages: DeadLetterPages) -> None:
         if next(cuts, None) is not None:
             proxy.cut()
-            await look.channel.wire.lost()
-        await close(look)
+            await pages.channel.wire.lost()
+        await close(pages)
 
-    monkeypatch.setattr(Look, "close", cut_and_close)
+    monkeypatch.setattr(DeadLetterPages, "close", cut_and_close)
     assert await failing.letters(queue) == [letter]
     assert next(cuts, None) is None, "it was not cut"
 
@@ -102,7 +102,7 @@ async def test_connection_lost_when_a_letter_is_taken_away(
     replays: bool,
 ) -> None:
     """Whether or not that arrived: it is gone, and the group gets it once where it is replayed."""
-    failing, tell, close, cuts = Failing(), Channel.tell, Look.close, iter([1])
+    failing, tell, close, cuts = Failing(), Channel.tell, DeadLetterPages.close, iter([1])
     letter = await failing.fail(queue)
 
     def ack(channel: Channel, command: Frame) -> None:
@@ -111,13 +111,13 @@ async def test_connection_lost_when_a_letter_is_taken_away(
         else:
             proxy.cut()
 
-    async def close_and_cut(look: Look) -> None:
-        await close(look)
+    async def close_and_cut(pages: DeadLetterPages) -> None:
+        await close(pages)
         if arrives and next(cuts, None) is not None:
             proxy.cut()
 
     monkeypatch.setattr(Channel, "tell", ack)
-    monkeypatch.setattr(Look, "close", close_and_cut)
+    monkeypatch.setattr(DeadLetterPages, "close", close_and_cut)
     if replays:
         await queue.dead_letters.replay(letter)
     else:
@@ -127,12 +127,42 @@ async def test_connection_lost_when_a_letter_is_taken_away(
     assert await failing.again(queue) == [1] * replays
 
 
+@pytest.mark.parametrize("replays", [True, False], ids=["replay", "drop"])
+async def test_connection_lost_with_the_acks_of_two_steps(
+    queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, replays: bool
+) -> None:
+    """A channel keeps acks to itself while the queue is busy: those letters come again, and count once."""
+    clerk, tell, remove = Clerk(), Channel.tell, DeadLetterPages.remove
+    steps, keeps = iter([1]), True
+    await clerk.reject(queue)
+
+    def keep_acks(channel: Channel, command: Frame) -> None:
+        if not (keeps and isinstance(command, commands.Basic.Ack)):
+            tell(channel, command)
+
+    def remove_until_cut(pages: DeadLetterPages, contents: Sequence[Content]) -> None:
+        nonlocal keeps
+        if keeps and next(steps, None) is None:
+            keeps = False
+            proxy.cut()
+        remove(pages, contents)
+
+    monkeypatch.setattr(Channel, "tell", keep_acks)
+    monkeypatch.setattr(DeadLetterPages, "remove", remove_until_cut)
+    letters = queue.dead_letters
+    remove_all = letters.replay_all if replays else letters.drop_all
+    assert await remove_all(group=clerk.name) == MANY
+    assert not keeps, "it was not cut"
+    assert await letters.count(group=clerk.name) == {}
+    assert await clerk.take_all(queue) == [*range(MANY)] * replays
+
+
 @pytest.mark.parametrize("killed", [True, False])
 async def test_copies_that_nobody_heard_of(
     queue: MessageQueue, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     """The group's queue has the copy. Whoever replayed is killed then, or loses the connection."""
-    failing, put, cuts = Failing(), replaying.put, iter([1])
+    failing, put, cuts = Failing(), dead_letter_removal.put_copies, iter([1])
     letter = await failing.fail(queue)
 
     async def put_and_lose(channel: Channel, *arguments: Any) -> list[DeadLetter]:
@@ -142,7 +172,7 @@ async def test_copies_that_nobody_heard_of(
             raise Killed if killed else ConnectionLost("cut")
         return refused
 
-    monkeypatch.setattr(replaying, "put", put_and_lose)
+    monkeypatch.setattr(dead_letter_removal, "put_copies", put_and_lose)
     if killed:
         with pytest.raises(Killed):
             await queue.dead_letters.replay_all(group=failing.group.name)
@@ -156,7 +186,7 @@ async def test_copies_that_the_groups_queue_refuses(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was refused is replayed again, though it was remembered."""
-    failing, put, refusals = Failing(), replaying.put, iter([1])
+    failing, put, refusals = Failing(), dead_letter_removal.put_copies, iter([1])
     await failing.fail(queue)
 
     async def refuse(channel: Channel, name: str, letters: Any) -> list[DeadLetter]:
@@ -167,7 +197,7 @@ async def test_copies_that_the_groups_queue_refuses(
             channel.publish_live("", replayed_of(name), copy, body, mandatory=False)
         return [letter for letter, _ in letters]
 
-    monkeypatch.setattr(replaying, "put", refuse)
+    monkeypatch.setattr(dead_letter_removal, "put_copies", refuse)
     assert await queue.dead_letters.replay_all(group=failing.group.name) == 1
     assert await failing.again(queue) == [1]
 
@@ -180,10 +210,12 @@ async def test_many_that_match_among_others(
     letter, many = await failing.fail(queue), 300
     async with connect(rabbit_server.url) as other:
         transport = cast(RabbitTransport, other.transport)
-        claim = Claim(letter.group, letter.claimed, "event", "first", lease=15, prefetch=10)
-        queues = ClaimedQueues(transport._client, transport._publisher, transport._options, claim)
+        claim, bury = (
+            RegisteredClaim(letter.group, letter.claimed, "event"),
+            transport._dead_letters.bury,
+        )
         copies = [replace(letter, reason=f"{number % 2}") for number in range(many)]
-        await asyncio.gather(*map(queues.bury, copies))
+        await asyncio.gather(*(bury(claim, copy) for copy in copies))
     assert await queue.dead_letters.replay_all(group=letter.group, reason="1") == many // 2
     assert await queue.dead_letters.count(group=letter.group, reason="1") == {}
     assert await queue.dead_letters.drop_all(group=letter.group, reason="0") == many // 2
@@ -191,11 +223,11 @@ async def test_many_that_match_among_others(
     assert await failing.again(queue) == [1] * (many // 2)
 
 
-async def test_queue_removed_during_a_look(
+async def test_queue_removed_while_it_is_read(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With letters that have not come yet: they will not."""
-    failing, next_page, consume = Failing(), Look._page, Channel.consume
+    failing, next_page, consume = Failing(), DeadLetterPages._page, Channel.consume
     letter = await failing.fail(queue)
     name = dead_of(queue_of(failing.group.name, failing.event.__subject__))
 
@@ -207,28 +239,28 @@ async def test_queue_removed_during_a_look(
 
         return await consume(channel, queue, remove, **more)
 
-    async def page_and_more(look: Look, wanted: int) -> list[Content]:
-        return await next_page(look, wanted + 1)
+    async def page_and_more(pages: DeadLetterPages, wanted: int) -> list[Content]:
+        return await next_page(pages, wanted + 1)
 
     monkeypatch.setattr(Channel, "consume", consume_and_remove)
-    monkeypatch.setattr(Look, "_page", page_and_more)
+    monkeypatch.setattr(DeadLetterPages, "_page", page_and_more)
     async with asyncio.timeout(LIMIT_SECONDS):
         assert await failing.letters(queue) == [letter]
     monkeypatch.undo()
     assert not await failing.letters(queue)
 
 
-async def test_letters_that_the_server_puts_back_late(
+async def test_letters_that_the_server_requeues_late(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a busy one does, after it has closed the channel: whoever looks again sees them all the same."""
+    """As a busy one does, after it has closed the channel: whoever reads again sees them all the same."""
     failing, loop = Failing(), asyncio.get_running_loop()
     letter = await failing.fail(queue)
 
-    async def close_later(look: Look) -> None:
-        loop.call_later(0.2, look.channel.leave)
+    async def close_later(pages: DeadLetterPages) -> None:
+        loop.call_later(0.2, pages.channel.leave)
 
-    monkeypatch.setattr(Look, "close", close_later)
+    monkeypatch.setattr(DeadLetterPages, "close", close_later)
     assert await failing.letters(queue) == [letter]
     await queue.dead_letters.drop(letter)
     assert not await failing.letters(queue)

@@ -30,7 +30,6 @@ from dovetail import (
     connect,
 )
 from dovetail.options import QueueOptions
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,
@@ -40,12 +39,13 @@ from dovetail.testing.conformance.names import (
     numbers,
     question,
 )
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers import Proxy, RabbitServer
 from dovetail.transports.rabbitmq.address import parse_address
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import NEEDED, Client
-from dovetail.transports.rabbitmq.layout import EVENTS, HISTORY, queue_of
+from dovetail.transports.rabbitmq.topology import EVENTS, HISTORY, queue_of
 from dovetail.transports.rabbitmq.transport import RabbitTransport
 
 pytestmark = pytest.mark.faults
@@ -69,7 +69,7 @@ async def server() -> AsyncIterator[RabbitServer]:
     """One for all; a test with an alarm ends it."""
     settings = {"max_message_size": str(MOST_BYTES), "channel_max": str(MOST_CHANNELS)}
     server = RabbitServer(settings=settings, others=USERS)
-    server.vhosts += ["queue", "exchange", "kept", "ever"]
+    server.vhosts += ["queue", "exchange", "kept", "ever", "1-3", "3-1", "3-5"]
     async with server:
         yield server
 
@@ -201,6 +201,18 @@ async def test_name_that_is_taken(
         await client.ask(removes)
     async with connect(url) as queue:
         await queue.publish(numbered()(1))
+
+
+@pytest.mark.parametrize(("there", "here"), [(1, 3), (3, 1), (3, 5)])
+async def test_another_number_of_replicas(server: RabbitServer, there: int, here: int) -> None:
+    """The option is named, with both values."""
+    url = f"{server.url}/{there}-{here}"
+    async with connect(url, replicas=there) as queue:
+        await queue.publish(numbered()(1))
+    with pytest.raises(ConfigurationError) as caught:
+        await connect(url, replicas=here).__aenter__()
+    assert f"with replicas={there}, and not replicas={here} as here" in str(caught.value)
+    assert caught.value.setting == "replicas"
 
 
 async def test_history_that_another_process_keeps_longer(

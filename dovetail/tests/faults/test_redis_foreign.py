@@ -10,7 +10,6 @@ import pytest_asyncio
 
 from dovetail import Backoff, Group, MessageQueue, QueueError, Reject, Worker, connect
 from dovetail.embedded.ports import free_port
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
@@ -21,10 +20,11 @@ from dovetail.testing.conformance.names import (
     numbers,
     question,
 )
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
 from dovetail.transports.redis import in_flight
-from dovetail.transports.redis.layout import events_of, queue_of
+from dovetail.transports.redis.topology import events_of, queue_of
 from dovetail.transports.redis.transport import RedisTransport
 
 from .cut_off import answers
@@ -174,7 +174,7 @@ async def test_what_cannot_be_taken_from_the_dead_is_not_lost(queue: MessageQueu
     await client.run("XREADGROUP", "GROUP", group, "dead", "STREAMS", stream, ">")
     await client.run("SET", queue_of(group, subject), "no stream")
     with pytest.raises(QueueError, match="WRONGTYPE"):
-        await client.script("reclaim", stream, group, subject, 0, 10, "")
+        await client.script("reclaim", group, subject, "", stream, 0, 10)
     assert len(await client.run("XPENDING", stream, group, "-", "+", 10)) == 1
 
 

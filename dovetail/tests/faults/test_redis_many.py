@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from dovetail import MessageQueue, connect, prefetch
+from dovetail import MessageQueue, connect
 from dovetail.delivery import Claim, Delivery
 from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import all_handled, until
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis.layout import events_of
+from dovetail.transports.common import prefetch_window
+from dovetail.transports.redis.topology import events_of
 from dovetail.transports.redis.transport import RedisTransport
 
 pytestmark = pytest.mark.faults
@@ -29,7 +30,7 @@ async def queue(redis_server: RedisServer) -> AsyncIterator[MessageQueue]:
 async def test_whoever_holds_many_renews_them_and_takes_what_a_dead_member_had(
     queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prefetch, "FIRST_WINDOW", 2 * COUNT)
+    monkeypatch.setattr(prefetch_window, "FIRST_WINDOW", 2 * COUNT)
     assert isinstance(queue.transport, RedisTransport)
     run = queue.transport._client.run
     event, group = numbered(), fresh("group")
@@ -53,7 +54,7 @@ async def test_whoever_holds_many_renews_them_and_takes_what_a_dead_member_had(
     await until(renewed, "the lease of what is held is renewed")
     await age(*first[:2])
     [reclaimed] = await member.fetch(1)
-    assert (first[1], reclaimed.lost) == (b"dead", 1)
+    assert (first[1], reclaimed.unsettled) == (b"dead", 1)
     member.ack([*held, reclaimed])
     await all_handled(queue, group)
     await member.close()

@@ -11,12 +11,13 @@ import pytest_asyncio
 
 from dovetail import MessageQueue, NobodyListening, QueueError, QueueUnavailable, Worker, connect
 from dovetail.embedded.ports import free_port
-from dovetail.testing.conformance.asking import answering
-from dovetail.testing.conformance.listening import listening
+from dovetail.testing.conformance.listening import hears_again, listening
 from dovetail.testing.conformance.names import fresh_subject, numbered, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis import client, pubsub
+from dovetail.transports.redis import limits
+from dovetail.transports.redis.pubsub_connection import PubSubConnection
 from dovetail.transports.redis.transport import RedisTransport
 
 from .cut_off import answers
@@ -37,9 +38,9 @@ async def queue(server: RedisServer) -> AsyncIterator[MessageQueue]:
         yield queue
 
 
-def pubsub_of(queue: MessageQueue) -> pubsub.PubSub:
+def pubsub_of(queue: MessageQueue) -> PubSubConnection:
     assert isinstance(queue.transport, RedisTransport)
-    return queue.transport._pubsub
+    return queue.transport._pubsub_connection
 
 
 async def nothing_left(queue: MessageQueue, server: RedisServer) -> None:
@@ -56,7 +57,7 @@ async def nothing_left(queue: MessageQueue, server: RedisServer) -> None:
 async def test_whoever_asked_in_vain_hears_each_answer_once(
     queue: MessageQueue, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pubsub, "COMMAND_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "COMMAND_SECONDS", 0.05)
     kind = question()
     await server.kill()
     for _ in range(3):
@@ -126,12 +127,7 @@ async def test_listener_that_loses_only_its_own_connection_is_told(
         await redis_cli(server, "CLIENT", "KILL", "TYPE", "pubsub")
         await gaps.has(1)
         assert queue.connected
-
-        async def hears() -> bool:
-            await queue.publish(event(1), durable=False)
-            return len(heard) > 0
-
-        await until(hears, "it goes on")
+        await hears_again(queue, event(1), heard)
 
 
 async def test_worker_that_stops_while_the_server_hangs(
@@ -153,7 +149,7 @@ async def test_requests_survive_a_fail_over(
     new_redis_server: NewServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that was made a replica keeps its connections, and does not say a word."""
-    monkeypatch.setattr(client, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "PING_SECONDS", 0.2)
     first, second, kind = await new_redis_server(), await new_redis_server(), question()
     url = f"{first.url},127.0.0.1:{second.port}"
     await redis_cli(second, "REPLICAOF", first.host, str(first.port))

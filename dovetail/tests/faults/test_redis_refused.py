@@ -16,7 +16,6 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.embedded.ports import free_port
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, numbered
 from dovetail.testing.conformance.waiting import Seen, until
@@ -104,28 +103,6 @@ async def test_password_changed_while_connected(
         await until(lambda: _connected(queue), "the connection is back")
         await queue.publish(numbered()(1))
     assert SETTING in caplog.text
-
-
-async def test_nothing_listens_there(caplog: pytest.LogCaptureFixture) -> None:
-    url = f"redis://:{SECRET}@127.0.0.1:{free_port()}"
-    with pytest.raises(QueueUnavailable) as caught:
-        await connect(url, setting=SETTING, patience=0.3).__aenter__()
-    assert "nothing listens there (connection refused)" in str(caught.value)
-    assert SETTING in str(caught.value)
-    assert SECRET not in f"{caught.value}{caplog.text}"
-    assert "waiting for it" in caplog.text
-
-
-async def test_waits_at_start_until_it_is_there(new_redis_server: NewServer) -> None:
-    server = await new_redis_server()
-    await server.kill()
-    queue = connect(server.url, patience=None)
-    entering = asyncio.create_task(queue.__aenter__())
-    await asyncio.sleep(0)
-    await server.start()
-    await entering
-    assert queue.connected
-    await queue.__aexit__(None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis import transport
+from dovetail.transports.common import trimming
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.transport import RedisTransport
-from dovetail.transports.redis.trim import trim
+from dovetail.transports.redis.trimming import trim
 
 from .redis_cli import redis_cli
+from .trimmed_history import TrimmedHistory
 
 NewServer = Callable[..., Awaitable[RedisServer]]
 pytestmark = pytest.mark.faults
-DAY = timedelta(days=1)
 
 
 @pytest_asyncio.fixture
@@ -45,7 +45,7 @@ async def queue(server: RedisServer) -> AsyncIterator[MessageQueue]:
 
 async def test_memory_is_full(new_redis_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is lost, retries and dead letters go on, and publishing too as soon as there is room."""
-    monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+    monkeypatch.setattr(trimming, "TRIM_SECONDS", 0.1)
     server = await new_redis_server(settings={"maxmemory": "8mb"})
     event, accepted, tried = numbered(), list[int](), Seen[tuple[int, int]]()
     group = Group(fresh("group"), retry=Backoff(first=0.05, tries=2))
@@ -107,32 +107,13 @@ async def trim_now(queue: MessageQueue, keep: timedelta | None = timedelta(0)) -
     return (await queue.status()).messages
 
 
+class TestTrimmedRedis(TrimmedHistory):
+    trim_now = staticmethod(trim_now)
+
+
 async def _milliseconds(client: Client) -> int:
     seconds, micros = await client.run("TIME")
     return int(seconds) * 1000 + int(micros) // 1000
-
-
-async def test_without_any_group_nothing_goes(queue: MessageQueue) -> None:
-    event, seen = numbered(), Seen[Numbered]()
-    await queue.publish_many([event(number) for number in range(10)])
-    assert await trim_now(queue) == 10
-    async with Worker(queue, [recording(event, seen)]):
-        assert numbers(await seen.has(10)) == list(range(10))
-
-
-async def test_what_one_group_has_yet_to_handle_stays(queue: MessageQueue) -> None:
-    event, quick, slow = numbered(), Seen[Numbered](), Seen[Numbered]()
-    behind = recording(event, slow)
-    async with Worker(queue, [behind]):
-        pass
-    async with Worker(queue, [ahead := recording(event, quick)]):
-        await queue.publish_many([event(number) for number in range(20)])
-        await all_handled(queue, ahead.name)
-        assert await trim_now(queue) == 20
-    async with Worker(queue, [behind]):
-        await all_handled(queue, behind.name)
-    assert numbers(slow.items) == list(range(20))
-    assert await trim_now(queue) == 0
 
 
 async def test_what_is_in_hand_stays_and_what_waits_for_its_next_attempt_lives_on(
@@ -180,33 +161,12 @@ async def test_groups_by_pattern_have_their_copies(queue: MessageQueue) -> None:
     assert seen.items == [f"{top}.a"]
 
 
-async def test_what_is_young_stays_for_groups_to_come(queue: MessageQueue) -> None:
-    event, seen, later = numbered(), Seen[Numbered](), Seen[Numbered]()
-    async with Worker(queue, [group := recording(event, seen)]):
-        await queue.publish_many([event(number) for number in range(10)])
-        await all_handled(queue, group.name)
-    assert await trim_now(queue, keep=DAY) == 10
-    async with Worker(queue, [recording(event, later)]):
-        assert numbers(await later.has(10)) == list(range(10))
-
-
 async def test_for_ever_is_for_ever(queue: MessageQueue) -> None:
     event, seen = numbered(), Seen[Numbered]()
     async with Worker(queue, [group := recording(event, seen)]):
         await queue.publish_many([event(number) for number in range(10)])
         await all_handled(queue, group.name)
     assert await trim_now(queue, keep=None) == 10
-
-
-async def test_subjects_are_trimmed_apart(queue: MessageQueue) -> None:
-    handled, ignored, seen = numbered(), numbered(), Seen[Numbered]()
-    async with Worker(queue, [group := recording(handled, seen)]):
-        for number in range(5):
-            await queue.publish(handled(number))
-            await queue.publish(ignored(number))
-        await all_handled(queue, group.name)
-    assert await trim_now(queue) == 5
-    assert len(await queue.waiting(ignored, fresh("group"))) == 5
 
 
 async def test_trimming_while_publishing_and_handling(queue: MessageQueue) -> None:
@@ -332,7 +292,7 @@ async def test_count_of_what_waits_is_right_after_restarts(
     queue: MessageQueue, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server forgets how much a group has read since its append-only file was rewritten."""
-    monkeypatch.setattr(transport, "TRIM_SECONDS", 0.05)
+    monkeypatch.setattr(trimming, "TRIM_SECONDS", 0.05)
     event, seen = numbered(), Seen[Numbered]()
     group = recording(event, seen)
 

@@ -19,13 +19,12 @@ from dovetail import (
     QueueUnavailable,
     Worker,
     connect,
-    connecting,
 )
-from dovetail.embedded.ports import free_port
+from dovetail.network import connecting
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats.layout import EVENTS
+from dovetail.transports.nats.topology import EVENTS
 
 from .cut_off import said
 
@@ -60,28 +59,6 @@ async def test_right_password(new_nats_server: NewServer) -> None:
     async with connect(server.url) as queue:
         await queue.publish(numbered()(1))
         assert (await queue.status()).address == f"nats://127.0.0.1:{server.port}"
-
-
-async def test_nothing_listens_there(caplog: pytest.LogCaptureFixture) -> None:
-    url = f"nats://u:{SECRET}@127.0.0.1:{free_port()}"
-    with pytest.raises(QueueUnavailable) as caught:
-        await connect(url, setting=SETTING, patience=0.3).__aenter__()
-    assert "nothing listens there (connection refused)" in str(caught.value)
-    assert SETTING in str(caught.value)
-    assert SECRET not in f"{caught.value}{caplog.text}"
-    assert "waiting for it" in caplog.text
-
-
-async def test_waits_at_start_until_it_is_there(new_nats_server: NewServer) -> None:
-    server = await new_nats_server()
-    await server.kill()
-    queue = connect(server.url, patience=None)
-    entering = asyncio.create_task(queue.__aenter__())
-    await asyncio.sleep(0)
-    await server.start()
-    await entering
-    assert queue.connected
-    await queue.__aexit__(None, None, None)
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail\r\n", b""])
@@ -176,7 +153,8 @@ async def test_server_that_may_lose_messages_is_named(
 ) -> None:
     async with greeting_of(version) as url, connect(url):
         pass
-    assert (f"nats-server {version} at {url} can lose what it confirmed" in caplog.text) == warns
+    says = f"the queue at {url} is nats-server {version}, which can lose what it confirmed"
+    assert (says in caplog.text) == warns
 
 
 async def test_message_over_the_servers_limit(new_nats_server: NewServer) -> None:

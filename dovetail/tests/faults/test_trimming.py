@@ -16,13 +16,14 @@ from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, fresh, fresh_subject, numbered, numbers
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats import layout
+from dovetail.transports.nats import topology
 from dovetail.transports.nats.transport import NatsTransport
-from dovetail.transports.nats.trim import trim
+from dovetail.transports.nats.trimming import trim
+
+from .trimmed_history import DAY, TrimmedHistory
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 pytestmark = pytest.mark.faults
-DAY = timedelta(days=1)
 
 
 @pytest_asyncio.fixture
@@ -43,28 +44,8 @@ async def trim_now(queue: MessageQueue, keep: timedelta = timedelta(0)) -> int:
     return (await queue.status()).messages
 
 
-async def test_without_any_group_nothing_goes(queue: MessageQueue) -> None:
-    event, seen = numbered(), Seen[Numbered]()
-    await queue.publish_many([event(number) for number in range(10)])
-    assert await trim_now(queue) == 10
-    assert await trim_now(queue) == 10  # the first look left nothing behind that counts as a group
-    async with Worker(queue, [recording(event, seen)]):
-        assert numbers(await seen.has(10)) == list(range(10))
-
-
-async def test_what_one_group_has_yet_to_handle_stays(queue: MessageQueue) -> None:
-    event, quick, slow = numbered(), Seen[Numbered](), Seen[Numbered]()
-    behind = recording(event, slow)
-    async with Worker(queue, [behind]):
-        pass
-    async with Worker(queue, [ahead := recording(event, quick)]):
-        await queue.publish_many([event(number) for number in range(20)])
-        await all_handled(queue, ahead.name)
-        assert await trim_now(queue) == 20
-    async with Worker(queue, [behind]):
-        await all_handled(queue, behind.name)
-    assert numbers(slow.items) == list(range(20))
-    assert await trim_now(queue) == 0
+class TestTrimmedNats(TrimmedHistory):
+    trim_now = staticmethod(trim_now)
 
 
 async def test_what_is_in_hand_or_waits_for_its_next_attempt_stays(queue: MessageQueue) -> None:
@@ -122,27 +103,6 @@ async def test_replayed_letters_stay_until_they_are_handled(queue: MessageQueue)
         assert numbers(await seen.has(1)) == [7]
         await all_handled(queue, group.name)
     assert await trim_now(queue) == 0
-
-
-async def test_what_is_young_stays_for_groups_to_come(queue: MessageQueue) -> None:
-    event, seen, later = numbered(), Seen[Numbered](), Seen[Numbered]()
-    async with Worker(queue, [group := recording(event, seen)]):
-        await queue.publish_many([event(number) for number in range(10)])
-        await all_handled(queue, group.name)
-    assert await trim_now(queue, keep=DAY) == 10
-    async with Worker(queue, [recording(event, later)]):
-        assert numbers(await later.has(10)) == list(range(10))
-
-
-async def test_subjects_are_trimmed_apart(queue: MessageQueue) -> None:
-    handled, ignored, seen = numbered(), numbered(), Seen[Numbered]()
-    async with Worker(queue, [group := recording(handled, seen)]):
-        for number in range(5):
-            await queue.publish(handled(number))
-            await queue.publish(ignored(number))
-        await all_handled(queue, group.name)
-    assert await trim_now(queue) == 5
-    assert len(await queue.waiting(ignored, fresh("group"))) == 5
 
 
 ACCOUNT = "accounts { A { users [{ user: u, password: p }], jetstream { max_file: 1000000 } } }"
@@ -210,7 +170,7 @@ async def test_streams_and_consumers_that_are_not_ours_do_no_harm(
         await all_handled(queue, group.name)
     client = await nats.connect(server.url)
     looking = await client.jetstream().subscribe(
-        "events.>", stream=layout.EVENTS, ordered_consumer=True
+        "events.>", stream=topology.EVENTS, ordered_consumer=True
     )
     await looking.next_msg(timeout=10)
     assert await trim_now(queue) == 0

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen
 from dovetail.testing.servers import NatsServer
 from dovetail.testing.servers.nats import caught_up
-from dovetail.transports.nats.layout import EVENTS
+from dovetail.transports.nats.topology import EVENTS
 
 from .foreign import Message, Read
 

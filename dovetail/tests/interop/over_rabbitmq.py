@@ -11,7 +11,7 @@ from pamqp.commands import Basic
 
 from dovetail.testing.conformance.waiting import Seen
 from dovetail.testing.servers import RabbitServer
-from dovetail.transports.rabbitmq.layout import EVENTS, LIVE
+from dovetail.transports.rabbitmq.topology import EVENTS, LIVE
 
 from .foreign import Message, Read
 

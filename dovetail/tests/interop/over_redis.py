@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis.layout import events_of
+from dovetail.transports.redis.topology import events_of
 
 from ..faults.redis_cli import printing, redis_cli  # noqa: TID252 - tests have no absolute names
 from .foreign import Message, Read

@@ -21,9 +21,9 @@ from dovetail import (
     Settled,
     Worker,
     connect,
-    status_reading,
 )
 from dovetail.metrics import Metrics
+from dovetail.observing import status_reading
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled, until

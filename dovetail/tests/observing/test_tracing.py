@@ -27,7 +27,7 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.envelope import encode
+from dovetail.codec.envelope import encode
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import (
     Numbered,

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from dovetail.testing.servers import Server
 from dovetail.transports.nats import client as nats_client
-from dovetail.transports.rabbitmq import client as rabbit_client
-from dovetail.transports.redis import client as redis_client
+from dovetail.transports.rabbitmq import limits as rabbit_limits
+from dovetail.transports.redis import limits as redis_limits
 
 NewServer = Callable[..., Awaitable[Any]]
 
@@ -48,7 +48,7 @@ class Nats(Technology):
 
 
 class Redis(Technology):
-    name, plain, tls, client = "redis", "redis", "rediss", redis_client
+    name, plain, tls, client = "redis", "redis", "rediss", redis_limits
 
     def with_tls(self, certificate: Path, clients: Path | None = None) -> dict[str, Any]:
         demand = {"tls-ca-cert-file": str(clients), "tls-auth-clients": "yes"} if clients else {}
@@ -62,7 +62,7 @@ class Redis(Technology):
 
 
 class Rabbit(Technology):
-    name, plain, tls, client = "rabbit", "amqp", "amqps", rabbit_client
+    name, plain, tls, client = "rabbit", "amqp", "amqps", rabbit_limits
 
     def with_tls(self, certificate: Path, clients: Path | None = None) -> dict[str, Any]:
         demand = {

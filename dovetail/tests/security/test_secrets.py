@@ -18,9 +18,9 @@ from dovetail import (
     QueueUnavailable,
     Worker,
     connect,
-    connecting,
 )
 from dovetail.embedded.ports import free_port
+from dovetail.network import connecting
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, numbered
 from dovetail.testing.conformance.waiting import Seen, until

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import pytest
 
 from dovetail import ConfigurationError, Worker, connect
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.names import Numbered, numbered, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, all_handled, until
 
 from .authority import Authority

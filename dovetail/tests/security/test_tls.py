@@ -31,6 +31,7 @@ async def test_authority_named_in_the_environment(
         await queue.publish(numbered()(1))
 
 
+@pytest.mark.slow  # RabbitMQ takes ten seconds to start
 async def test_certificate_of_a_private_authority(
     technology: Technology, new_server: NewServer, authority: Authority, certificate: Path
 ) -> None:
@@ -146,6 +147,7 @@ async def test_certificates_of_clients(
     assert "it refused our certificate (" in await refused(url)
 
 
+@pytest.mark.slow  # RabbitMQ takes ten seconds to start, twice here
 async def test_certificate_replaced_while_connected(
     technology: Technology,
     new_server: NewServer,

@@ -13,6 +13,7 @@ from dovetail.testing import Features, TransportConformance
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
 from dovetail.testing.conformance.waiting import Seen
+from dovetail.transports.common import trimming
 from dovetail.transports.memory import transport
 
 
@@ -25,7 +26,7 @@ class TestMemory(TransportConformance):
 
     @pytest.fixture
     def own_address(self, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+        monkeypatch.setattr(trimming, "TRIM_SECONDS", 0.1)
         return f"memory://{fresh('queue')}"
 
     async def test_closed_listeners_leave_nothing_behind(self, address: str) -> None:
@@ -35,10 +36,10 @@ class TestMemory(TransportConformance):
                 async with aclosing(queue.listen(numbered())) as messages:
                     waiting = asyncio.ensure_future(anext(messages))
                     await asyncio.sleep(0)
-                    assert len(queue.transport._store.listeners) == 1
+                    assert len(queue.transport._store.live.listeners) == 1
                     waiting.cancel()
                     await asyncio.gather(waiting, return_exceptions=True)
-                assert not queue.transport._store.listeners
+                assert not queue.transport._store.live.listeners
 
     async def test_history_that_no_group_has_handled_stays(self, own_address: str) -> None:
         event, seen = numbered(), Seen[Numbered]()

@@ -16,7 +16,7 @@ from dovetail.testing import Features, TransportConformance
 from dovetail.testing.conformance.names import fresh, numbered
 from dovetail.testing.conformance.waiting import until
 from dovetail.testing.servers import NatsServer
-from dovetail.transports.nats import transport
+from dovetail.transports.common import trimming
 
 LARGE_MESSAGES = "max_payload: 8MB"
 
@@ -48,7 +48,7 @@ class TestNats(TransportConformance):
         new_nats_server: Callable[..., Awaitable[NatsServer]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> str:
-        monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+        monkeypatch.setattr(trimming, "TRIM_SECONDS", 0.1)
         return (await new_nats_server(config=LARGE_MESSAGES)).url
 
     @pytest.fixture

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from dovetail.testing import Features, TransportConformance
 from dovetail.testing.servers import RedisServer
-from dovetail.transports.redis import transport
+from dovetail.transports.common import trimming
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -32,7 +32,7 @@ class TestRedis(TransportConformance):
         new_redis_server: Callable[..., Awaitable[RedisServer]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> str:
-        monkeypatch.setattr(transport, "TRIM_SECONDS", 0.1)
+        monkeypatch.setattr(trimming, "TRIM_SECONDS", 0.1)
         return (await new_redis_server()).url
 
     @pytest.fixture

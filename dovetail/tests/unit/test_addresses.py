@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dovetail import ConfigurationError, connect
-from dovetail.server_address import without_secrets
+from dovetail.network.server_address import without_secrets
 from dovetail.transports.nats.address import Address, parse_address
 from dovetail.transports.rabbitmq.address import parse_address as parse_rabbit
 from dovetail.transports.redis.address import parse_address as parse_redis
@@ -73,6 +73,7 @@ def test_signing_in(login: str, fields: dict[str, str]) -> None:
         ("embedded:folder?port=secret", "port=secret"),
         ("embedded:folder?part=1", "part=1"),
         ("embedded:folder?open=maybe", "open=maybe"),
+        ("embedded://host/folder", "names the host host, .* nats://host:port"),
         ("embedded:?sync=yes", "sync=yes; .* sync, which is interval or always"),
         ("embedded:?sync=", "sync=; "),
     ],

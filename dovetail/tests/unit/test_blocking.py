@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from dovetail import Event, Group, Worker, blocking, connect
+from dovetail import Event, Group, Worker, connect
+from dovetail.running import blocking
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, all_handled
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dovetail import DecodeError, Event
-from dovetail.envelope import Codec, encode, received
+from dovetail.codec.envelope import Codec, encode, received
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

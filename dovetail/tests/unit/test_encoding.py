@@ -27,8 +27,8 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.encoding import Encoding, encoding_of
-from dovetail.envelope import Codec
+from dovetail.codec.encoding import Encoding, encoding_of
+from dovetail.codec.envelope import Codec
 from dovetail.message import Message
 from dovetail.testing.conformance.waiting import all_handled
 

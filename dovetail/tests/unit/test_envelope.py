@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dovetail import DecodeError, Event
-from dovetail.envelope import Codec, encode, received
+from dovetail.codec.envelope import Codec, encode, received
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)

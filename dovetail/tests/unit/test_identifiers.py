@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dovetail import new_id
-from dovetail.identifiers import derived_id, unique_key
+from dovetail import clock, new_id
+from dovetail.codec.identifiers import derived_id, unique_key
 
 
 def test_layout() -> None:
@@ -38,7 +38,7 @@ def test_all_random_bits_are_used() -> None:
 def test_sorts_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for milliseconds in (0, 1, 1_000, 1_700_000_000_000, 1_700_000_000_001, (1 << 48) - 1):
-        monkeypatch.setattr(time, "time_ns", lambda now=milliseconds: now * 1_000_000)
+        monkeypatch.setattr(clock, "time_ns", lambda now=milliseconds: now * 1_000_000)
         made.append(new_id())
     assert made == sorted(made)
 

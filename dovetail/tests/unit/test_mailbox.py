@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from dovetail import mailbox
-from dovetail.mailbox import Mailbox
+from dovetail.transports.common import mailbox
+from dovetail.transports.common.mailbox import Mailbox
 
 
 async def test_in_order() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from dovetail import DovetailError, MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.delivery import Outgoing
+from dovetail.transports.nats.api_errors import ApiError
 from dovetail.transports.nats.client import Client
-from dovetail.transports.nats.jetstream import ApiError, JetStream
+from dovetail.transports.nats.jetstream import JetStream
+from dovetail.transports.nats.protocol import ServerInfo
 from dovetail.transports.nats.publisher import Publisher
-from dovetail.transports.nats.wire import ServerInfo
 
 MESSAGE, HEADERS = Outgoing("event", "events.x", b"body", "id-1"), b"headers"
 
@@ -103,8 +104,8 @@ async def test_api_refuses(
 ) -> None:
     api = JetStream(cast(Client, SimpleNamespace(address=SimpleNamespace(shown="nats://h:1"))), 5)
 
-    async def answer(*_: Any) -> tuple[None, bytes]:
-        return None, refusal(400, err_code)
+    async def answer(*_: Any) -> tuple[bytes, bool]:
+        return refusal(400, err_code), False
 
     monkeypatch.setattr(api, "_ask", answer)
     with pytest.raises(expected, match="words") as caught:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 import pytest
 
-from dovetail.nullable import takes_null
+from dovetail.codec.nullable import takes_null
 
 
 class Colour(Enum):

@@ -28,9 +28,9 @@ from dovetail import (
     Worker,
     connect,
 )
+from dovetail.checks.rules import seconds
 from dovetail.embedded import EmbeddedServer
 from dovetail.group_options import GroupOptions
-from dovetail.rules import seconds
 
 group: Callable[..., Group] = partial(Group, "orders")
 queue: Callable[..., Any] = partial(connect, "memory://")

@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from dovetail import Command, Event, Group
+from dovetail.codec.envelope import Envelope
+from dovetail.codec.error_text import describe
 from dovetail.delivery import Outgoing
-from dovetail.envelope import Envelope
 from dovetail.group import Handler
-from dovetail.outcome import caused, describe, failure_of
+from dovetail.running.failures import failure_of
+from dovetail.running.outgoing import outgoing_of
 
 
 class Effect(Event, frozen=True, subject="events.effect"):
@@ -34,7 +36,7 @@ def a_handler() -> Handler:
 
 def cause(result: Any, *, id: str = "id-1") -> list[Outgoing]:
     envelope = Envelope(specversion="1.0", id=id, source="s", type="t", traceparent="trace", data=0)
-    return caused(result, envelope, id, a_handler(), ("group", "source"))
+    return outgoing_of(result, envelope, id, a_handler(), ("group", "source"))
 
 
 def test_nothing() -> None:

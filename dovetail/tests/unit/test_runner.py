@@ -10,9 +10,21 @@ from threading import Event as ThreadEvent
 
 import pytest
 
-from dovetail import Backoff, Command, Event, Group, NotReady, Worker, connect, threads, worker
+from dovetail import (
+    Backoff,
+    Command,
+    Event,
+    Group,
+    NotReady,
+    QueueUnavailable,
+    Worker,
+    connect,
+    worker,
+)
 from dovetail.delivery import Outgoing
+from dovetail.running import threads
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
+from dovetail.transports.memory.subscription import MemorySubscription
 
 
 class Cause(Event, frozen=True, subject="events.cause"):
@@ -57,6 +69,63 @@ async def test_what_the_queue_has_is_not_published_again_while_the_rest_waits(
             await tried.has(6)
     assert tried.items[:4] == ["commands.do", "events.effect"] * 2
     assert set(tried.items[4:]) == {"events.effect"}
+
+
+async def test_a_release_that_fails_does_not_end_the_loop_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    group, calls = Group("group"), Seen[int]()
+
+    @group.on(Away)
+    async def wait(event: Away) -> None:
+        calls.add(1)
+        raise NotReady("the database is away")
+
+    async def fail(*_: object) -> None:
+        raise QueueUnavailable("the connection is lost")
+
+    monkeypatch.setattr(MemorySubscription, "release", fail)
+    async with connect("memory://") as queue, Worker(queue, [group]):
+        await queue.publish(Away())
+        await calls.has(1)
+    said = [record.getMessage() for record in caplog.records]
+    assert "group: 1 messages come again when their leases end: the connection is lost" in said
+    assert "while draining" not in said
+
+
+async def test_what_is_handled_again_under_a_new_name_causes_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    causes, effects = Seen[int](), Seen[str]()
+    seeing = Group("seeing")
+
+    def causing(name: str) -> Group:
+        group = Group(name, lease=1)
+
+        @group.on(Cause)
+        async def cause(event: Cause) -> Effect:
+            causes.add(event.number)
+            return Effect("caused")
+
+        return group
+
+    @seeing.on(Effect)
+    async def see(event: Effect) -> None:
+        effects.add(event.text)
+
+    async with connect("memory://") as queue, Worker(queue, [seeing]):
+        with monkeypatch.context() as lost:
+            lost.setattr(MemorySubscription, "ack", lambda *_: None)
+            async with Worker(queue, [causing("old")]):
+                await queue.publish(Cause())
+                await causes.has(1)
+        await effects.has(1)
+        await queue.rename_group("old", "new")
+        async with Worker(queue, [causing("new")]):
+            await causes.has(2)
+        await queue.publish(Effect("the end"))
+        await effects.has(2)
+    assert effects.items == ["caused", "the end"]
 
 
 async def test_handler_that_works_does_not_call_one_that_waits(

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dovetail import ConfigurationError
-from dovetail.subjects import check_name, check_pattern, check_subject, is_pattern, matches, overlap
+from dovetail.codec.subjects import (
+    check_name,
+    check_pattern,
+    check_subject,
+    is_pattern,
+    matches,
+    overlap,
+)
 
 words = st.text("abcXYZ019-_", min_size=1, max_size=5)
 subjects = st.lists(words, min_size=1, max_size=5).map(".".join)

@@ -18,8 +18,8 @@ from dovetail import (
     Retry,
     Worker,
     connect,
-    gate,
 )
+from dovetail.running import pausing
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, all_handled
 
 
@@ -120,8 +120,8 @@ async def test_the_first_request_that_is_answered_is_told(caplog: pytest.LogCapt
 async def test_a_pause_that_goes_on_is_told_again_with_its_reason_and_what_waits(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "SAY_AGAIN_SECONDS", 0.0)
-    monkeypatch.setattr(gate, "_PAUSES", Backoff(first=0.01, most=0.01))
+    monkeypatch.setattr(pausing, "SAY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(pausing, "_PAUSES", Backoff(first=0.01, most=0.01))
     group, calls, enough = Group("orders"), list[int](), asyncio.Event()
 
     @group.on(Happened)

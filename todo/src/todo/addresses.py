@@ -1,4 +1,4 @@
-"""Addresses as people may see them."""
+"""Addresses without their secrets, for logs and pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds every object of a component, once, and runs it: the only place that sees everything."""
+"""Creates every object of a component once, and runs the component."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from dovetail import Worker, run
 from todo.addresses import web_address
+from todo.allowed_hosts import hosts_of
 from todo.components import API
 from todo.exposure import check_exposed
-from todo.handlers.auditing import audit_handler
-from todo.handlers.mutating import mutating_handler
+from todo.handlers.audit_handler import audit_handler
+from todo.handlers.mutating_handler import mutating_handler
 from todo.handlers.presence import presence
-from todo.handlers.saving import save_handler
-from todo.hosts import hosts_of
-from todo.listening import Place
-from todo.opening import Needs, Opened, opened, opened_queue, opened_store
+from todo.handlers.save_handler import save_handler
+from todo.listen_address import ListenAddress
+from todo.resources import Needs, Resources, opened, opened_queue, opened_store
 from todo.settings import Settings
 from todo.settings_reader import SettingsInvalid
 
@@ -65,13 +65,13 @@ async def run_mutating_handler(settings: Settings) -> None:
 
 async def run_search_handler(settings: Settings) -> None:
     """The search-handler, until it is told to stop."""
-    searching = import_module("todo.handlers.searching")
+    search_handler = import_module("todo.handlers.search_handler")
     needs = Needs(connections=SEARCHERS, searchable=True)
     async with opened("search-handler", settings, needs) as parts:
         await parts.store.prepare()
-        filling = searching.Filling(parts.store)
+        filling = search_handler.Filling(parts.store)
         groups = [
-            searching.search_handler(parts.store, filling),
+            search_handler.search_handler(parts.store, filling),
             presence("search-handler", parts.work),
         ]
         answering = run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
@@ -82,14 +82,14 @@ async def run_calendar_handler(settings: Settings) -> None:
     """The calendar-handler, until it is told to stop."""
     async with opened("calendar-handler", settings, Needs(connections=1)) as parts:
         await parts.store.prepare()
-        calendar_handler = import_module("todo.handlers.calendar").calendar_handler
+        calendar_handler = import_module("todo.handlers.calendar_handler").calendar_handler
         groups = [calendar_handler(parts.store), presence("calendar-handler", parts.work)]
         await run(parts.queue, groups, drain=DRAIN_SECONDS, observers=parts.observers)
 
 
 async def run_webhook_handler(settings: Settings) -> None:
     """The webhook-handler, until it is told to stop."""
-    webhooks = import_module("todo.handlers.webhooks")
+    webhooks = import_module("todo.handlers.webhook_handler")
     wanted = webhooks.usable(settings.webhook_handler)
     async with opened("webhook-handler", settings, Needs()) as parts:
         groups = [*webhooks.webhook_handlers(wanted), presence("webhook-handler", parts.work)]
@@ -98,17 +98,17 @@ async def run_webhook_handler(settings: Settings) -> None:
 
 async def run_web(settings: Settings) -> None:
     """The web pages, until they are told to stop."""
-    place = Place(settings.web_host, settings.web_port, "TODO_WEB_HOST", "TODO_WEB_PORT")
+    place = ListenAddress(settings.web_host, settings.web_port, "TODO_WEB_HOST", "TODO_WEB_PORT")
     await _serve("web", place, settings)
 
 
 async def run_api(settings: Settings) -> None:
     """The API, until it is told to stop."""
-    place = Place(settings.api_host, settings.api_port, "TODO_API_HOST", "TODO_API_PORT")
+    place = ListenAddress(settings.api_host, settings.api_port, "TODO_API_HOST", "TODO_API_PORT")
     await _serve("api", place, settings)
 
 
-async def _serve(component: str, place: Place, settings: Settings) -> None:
+async def _serve(component: str, place: ListenAddress, settings: Settings) -> None:
     if place.port == settings.metrics_port:
         raise SettingsInvalid(
             [
@@ -123,8 +123,8 @@ async def _serve(component: str, place: Place, settings: Settings) -> None:
         Worker(parts.queue, [presence(component, parts.work)], observers=parts.observers),
     ):
         app = _app(component, parts, settings)
-        serve = import_module("todo.server").serve
-        refusals = import_module("todo.serving.refusals")
+        serve = import_module("todo.http.server").serve
+        refusals = import_module("todo.http.refusals")
         style = refusals.as_problem if component == API else refusals.as_text
         place.listen(listener)
         log.info("listening at %s", web_address(place.host, place.port))
@@ -132,11 +132,11 @@ async def _serve(component: str, place: Place, settings: Settings) -> None:
         await _while(serve(app, listener, hosts_of(settings), style), parts.store.prepare())
 
 
-def _app(component: str, parts: Opened, settings: Settings) -> Starlette:
+def _app(component: str, parts: Resources, settings: Settings) -> Starlette:
     create_app = import_module(f"todo.{component}.app").create_app
     app: Starlette = create_app(parts.queue, parts.store, settings, parts.monitor)
     if parts.traces:
-        import_module("todo.tracing.following").follow(app, parts.traces.tracer)
+        import_module("todo.tracing.instrumentation").instrument(app, parts.traces.tracer)
     return app
 
 
@@ -162,8 +162,8 @@ async def migrate(settings: Settings) -> None:
 
 async def rebuild(settings: Settings) -> None:
     """Read the history of the queue into the database."""
-    work = import_module("todo.rebuilding.work")
-    set_damaged_aside = import_module("todo.rebuilding.damaged").set_damaged_aside
+    work = import_module("todo.rebuild.run")
+    set_damaged_aside = import_module("todo.rebuild.damaged_file").set_damaged_aside
     async with opened_queue("rebuild", settings) as queue:
         await asyncio.to_thread(set_damaged_aside, settings)
         async with opened_store("rebuild", settings) as store:

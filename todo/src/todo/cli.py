@@ -18,7 +18,6 @@ class _Commands(click.Group):
     """Says in a line that there is too little memory, wherever that is found out."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """As click's."""
         try:
             return super().main(*arguments, **options)
         except MemoryError:
@@ -154,9 +153,9 @@ def health(ready: bool) -> None:
     where a setting is wrong, and 1 otherwise.
     Of `todo up`, that port is the first component's.
     """
-    asking = import_module("todo.monitoring.asking")
+    health_check = import_module("todo.monitoring.health_check")
     try:
-        click.echo(asking.ask(ready=ready))
-    except asking.Unhealthy as error:
+        click.echo(health_check.check_health(ready=ready))
+    except health_check.Unhealthy as error:
         click.echo(error, err=True)
         sys.exit(error.status)

@@ -1,4 +1,4 @@
-"""The data folder: it is the application's, and its files are for the account that runs it alone."""
+"""The data folder, which only the account that runs the application may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every message of the application, and so all that its components know of each other."""
+"""Every message of the application. Components know nothing else of each other."""
 
 from __future__ import annotations
 

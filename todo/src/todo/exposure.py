@@ -1,4 +1,4 @@
-"""What other machines can reach has a password, or is said to need none."""
+"""A component that other machines can reach needs a password, or a setting that says it needs none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fields of an item may hold, besides its text."""
+"""The rules for the fields of an item, besides its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The domain: what an item is. Pure rules, no queue and no database."""
+"""What an item is, and the rules for its text. No queue and no database."""
 
 from __future__ import annotations
 

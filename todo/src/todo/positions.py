@@ -1,6 +1,6 @@
-"""Where an item stands in the list: texts between which there is always room for another.
+"""Positions of items in the list: texts between which there is always room for another.
 
-They are fractions in base 36 without their point, so that comparing them as texts compares what they mean.
+They are fractions in base 36 without their point, so comparing them as texts compares their values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One process of the application: its settings, its logs, how it ends, and with which status."""
+"""Runs one process of the application: reads its settings, sets up its log, and returns its exit status."""
 
 from __future__ import annotations
 

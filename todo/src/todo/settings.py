@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from dovetail import ConfigurationError, connect
-from todo.hosts import check_name
+from todo.allowed_hosts import check_name
 from todo.settings_monitoring import (
     OTHERS,
     Host,

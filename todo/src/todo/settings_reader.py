@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from todo.passwords import with_password
+from todo.address_password import with_password
 from todo.settings_sources import Given, SettingPath, Sources
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)

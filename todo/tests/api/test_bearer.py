@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from todo.authentication.password_attempts import MOST_FROM_ONE
 from todo.settings import Settings
-from todo.signing_in.tries import MOST_FROM_ONE
 
 from .support import is_problem
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.types import Message
 
 from dovetail import MessageQueue
-from todo.serving.body import MAX_BODY
+from todo.http.limits import MAX_BODY
 
 from .support import is_problem, published
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from dovetail import MessageQueue, Worker
-from todo.api.checks import CHECKS
+from todo.api.field_checks import CHECKS
 from todo.api.openapi import patterns
 from todo.fields import checked_tag
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import InvalidItem
 from todo.settings import SaveHandlerSettings
 from todo.store import Store
@@ -106,7 +106,7 @@ async def test_every_answer_is_described(client: httpx.AsyncClient) -> None:
             assert status not in ("429", "503") or "Retry-After" in response["headers"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # hundreds of generated requests to each operation
 @pytest.mark.timeout(300)  # on a busy machine
 async def test_schemathesis_finds_nothing(
     app: Starlette, queue: MessageQueue, store: Store, tmp_path: Path

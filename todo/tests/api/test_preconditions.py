@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from dovetail import MessageQueue, Worker
-from todo.api.finding import Found
 from todo.api.preconditions import check_preconditions
 from todo.api.problems import Refused
-from todo.handlers.saving import save_handler
+from todo.current_item import CurrentItem
+from todo.handlers.save_handler import save_handler
 from todo.items import Item
 from todo.settings import SaveHandlerSettings
 from todo.store import Store
+from todo.waiting_changes import ShownItem
 
 from .support import changes, is_problem, items, patch, until_saved
 
@@ -108,7 +109,7 @@ async def test_it_does_not_matter_for_what_is_not_there(client: httpx.AsyncClien
     "text", ["," * 30_000, '"a"' + "," * 30_000 + "x", " " * 30_000 + "x", '"a" ' * 9000]
 )
 def test_no_header_takes_long(text: str) -> None:
-    found = Found("x", Item("x", "x", datetime.now(UTC)))
+    found = CurrentItem("x", ShownItem(Item("x", "x", datetime.now(UTC))))
     started = time.process_time()
     with suppress(Refused):
         check_preconditions([(b"if-match", text.encode())], found)

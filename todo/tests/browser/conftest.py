@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from dovetail import MessageQueue, Worker, connect
 from dovetail.testing.servers import NatsServer, ServerMissing
 from todo.api.app import create_app as create_api
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.settings import SaveHandlerSettings, Settings
 from todo.store import Store, open_store
 from todo.web.app import create_app as create_web

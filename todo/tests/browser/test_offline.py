@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Response, Route, expect
 
 from dovetail import connect, new_id
 from todo.events import NewItem
@@ -59,6 +60,31 @@ async def test_what_is_added_offline_survives_a_reload_and_is_sent_once(
             await expect(page.locator("#banner")).not_to_contain_text("Offline")
             received = await queue.waiting(NewItem, "save-handler", most=10)
             assert [one.data["item"]["item"] for one in received] == ["two", "three"]
+
+
+async def test_what_waits_is_sent_before_what_is_written_later(
+    running: Running, page: Page
+) -> None:
+    def answers(text: str) -> Callable[[Response], bool]:
+        return lambda answer: f"item={text}" in (answer.request.post_data or "")
+
+    async def cut_off(route: Route) -> None:
+        await (route.abort() if route.request.method == "POST" else route.continue_())
+
+    field = page.get_by_label("What is to be done?")
+    await page.goto(running.web)
+    await live(page)
+    await page.route("**/items", cut_off)
+    await field.fill("one")
+    await page.keyboard.press("Enter")
+    await expect(row_of(page, "one").locator(".mark")).to_contain_text(OFFLINE)
+    await page.unroute("**/items")
+    # Sooner than what waits would be tried again.
+    async with page.expect_response(answers("one")), page.expect_response(answers("two")):
+        await field.fill("two")
+        await page.keyboard.press("Enter")
+    received = await running.queue.waiting(NewItem, "save-handler", most=10)
+    assert [one.data["item"]["item"] for one in received] == ["one", "two"]
 
 
 async def test_the_page_stops_saying_that_it_updates_when_the_browser_is_offline(

@@ -6,12 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
+
+from todo import waiting_changes
 
 from .conftest import MARKS, Running, saving
 
 pytestmark = MARKS
+
+
+@pytest.fixture(autouse=True)
+def _patient_page(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the queue tells late a page without scripts never shows, and the machine may be busy."""
+    monkeypatch.setattr(waiting_changes, "PATIENCE", 20.0)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from dovetail import new_id
 from todo.fields import checked_tags
-from todo.files.reading import read_file
-from todo.files.writing import FORMATS
+from todo.files.export_writer import FORMATS
+from todo.files.import_reader import read_file
 from todo.items import InvalidItem, Item
-from todo.keeping import kept
-from todo.words import Reader
+from todo.quick_add import Parser
+from todo.validation import validated_item
 
-READER = Reader([])
+READER = Parser([])
 CAUSE = new_id()
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 #: What has a meaning in one of the formats.
@@ -37,7 +37,7 @@ def _kept(text: str, notes: str, tags: list[str], *, done: bool, due: str | None
         new_id(), text, datetime.now(UTC), done=done, due=due, notes=notes.strip("\n"), tags=good
     )
     try:
-        return kept(item)
+        return validated_item(item)
     except InvalidItem:
         return None
 

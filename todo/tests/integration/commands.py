@@ -91,8 +91,8 @@ class Command:
 
     async def _read(self, stream: asyncio.StreamReader, lists: list[list[str]]) -> None:
         rest = b""
-        while portion := await stream.read(65_536):
-            *lines, rest = (rest + portion).split(b"\n")
+        while chunk := await stream.read(65_536):
+            *lines, rest = (rest + chunk).split(b"\n")
             async with self._more:
                 for line in lines:
                     for one in lists:

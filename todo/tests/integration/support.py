@@ -40,6 +40,14 @@ def components(command: Command) -> list[str]:
     return sorted(line.rpartition(" ")[2] for line in found)
 
 
+async def api_is_ready(settings: dict[str, str]) -> None:
+    """Wait until the API reads the database, too: that is prepared after it has begun to answer."""
+    url = f"http://127.0.0.1:{settings['API_PORT']}/ready"
+    async with httpx.AsyncClient(timeout=10) as client, asyncio.timeout(PATIENCE_SECONDS):
+        while (await client.get(url)).status_code != httpx.codes.OK:  # noqa: ASYNC110 - it has no signal
+            await asyncio.sleep(0.02)
+
+
 async def add(settings: dict[str, str], text: str) -> str:
     """POST /todo; the item's id."""
     async with httpx.AsyncClient(timeout=10) as client:

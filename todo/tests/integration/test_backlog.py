@@ -13,7 +13,7 @@ import pytest
 from dovetail import Backoff, MessageQueue, Worker, connect, new_id
 from dovetail.testing.servers import PostgresServer
 from todo.events import NewItem
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import Item
 from todo.settings import SaveHandlerSettings
 from todo.store import Store, open_store

@@ -151,7 +151,7 @@ async def test_nothing_is_loaded_that_nobody_asked_for(todo_command: Todo, nats_
         assert await command.stop() == 0
         loaded = _loaded(command)
         assert "dovetail.worker" in loaded
-        assert "todo.monitoring.port" not in loaded
+        assert "todo.monitoring.server" not in loaded
         packages = {name.partition(".")[0] for name in loaded}
         assert not packages & {"prometheus_client", "opentelemetry"}
         assert not loaded & {"dovetail.metrics", "dovetail.tracing", "todo.tracing"}
@@ -165,6 +165,6 @@ async def test_a_handler_with_metrics_loads_no_web_server(
     await command.said("presence listens")
     assert await command.stop() == 0
     loaded = _loaded(command)
-    assert {"todo.monitoring.port", "dovetail.metrics"} <= loaded
+    assert {"todo.monitoring.server", "dovetail.metrics"} <= loaded
     packages = {name.partition(".")[0] for name in loaded}
     assert not packages & {"starlette", "uvicorn", "opentelemetry"}

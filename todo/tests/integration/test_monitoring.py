@@ -121,7 +121,7 @@ async def test_a_host_that_is_not_ours_is_named(todo_command: Todo) -> None:
     for arguments in (("run", "audit-handler"), ("up",)):
         command = await todo_command(*arguments, METRICS_HOST="192.0.2.1")
         assert await command.ended() == WRONG
-        (line,) = (one for one in command.lines if "TODO_" in one)
+        (line,) = (one for one in command.lines if "TODO_METRICS_HOST" in one)
         assert line.startswith("TODO_METRICS_HOST: '192.0.2.1' is no address of this machine")
 
 

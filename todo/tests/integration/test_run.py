@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from dovetail import connect
 from dovetail.embedded import running
 from dovetail.testing.servers import NatsServer, PostgresServer, Server
@@ -63,6 +65,7 @@ async def test_it_waits_for_todo_up_and_says_how_to_start_it(
     await handler.said("presence listens")
 
 
+@pytest.mark.slow  # RabbitMQ takes ten seconds to start
 async def test_it_waits_for_a_queue_elsewhere_and_names_the_setting(
     todo_command: Todo, new_queue_server: Callable[[], Awaitable[Server]]
 ) -> None:
@@ -101,6 +104,7 @@ async def test_it_can_be_stopped_while_it_waits_for_the_database(
         assert "Traceback" not in command.text
 
 
+@pytest.mark.slow  # starts and ends every component
 async def test_every_component_ends_cleanly(
     todo_command: Todo, queue_setting: dict[str, str]
 ) -> None:

@@ -104,6 +104,7 @@ async def test_what_is_in_hand_is_finished_before_it_returns(
     assert len(listed.json()["items"]) == 1
 
 
+@pytest.mark.slow  # a handler that holds up its end for some seconds
 async def test_two_at_once_take_turns(todo_command: Todo, settings: dict[str, str]) -> None:
     up = await at_work(todo_command, settings, **SLOW)
     first = await todo_command("scale", "save-handler=0")
@@ -118,6 +119,7 @@ async def test_two_at_once_take_turns(todo_command: Todo, settings: dict[str, st
     assert components(up) == ["api", "save-handler", "save-handler"]
 
 
+@pytest.mark.slow  # a handler that holds up its end for some seconds
 async def test_who_gives_up_before_the_turn_changes_nothing(
     todo_command: Todo, settings: dict[str, str]
 ) -> None:
@@ -197,6 +199,7 @@ async def test_where_nothing_runs_it_says_how_to_start_it(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow  # a handler that holds up its end for some seconds
 async def test_while_it_stops(todo_command: Todo, settings: dict[str, str]) -> None:
     up = await at_work(todo_command, settings, **SLOW)
     up.process.send_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ from dovetail.embedded.ports import free_port
 
 from .collector import Collector, Span, collecting
 from .conftest import Todo
-from .support import RUNS, add
+from .support import RUNS, add, api_is_ready
 
 WRONG = 2
 #: A trace that someone else has begun, and the span in which the request is made.
@@ -131,10 +131,12 @@ async def test_the_last_spans_are_sent_at_the_end(
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
     command = await todo_command("run", "api", QUEUE_URL=nats_url)
     await command.said("listening at")
+    await api_is_ready(settings)
     item_id = await add(settings, "milk")
     async with httpx.AsyncClient() as client:
         address = f"http://127.0.0.1:{settings['API_PORT']}/todo/{item_id}"
-        assert (await client.patch(address, json={"done": True})).status_code == 202
+        changing = await client.patch(address, json={"done": True})
+    assert changing.status_code == 202, changing.text
     assert not collector.spans
     assert await command.stop() == 0
     names = {span.name for span in collector.spans}

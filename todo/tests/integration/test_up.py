@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from .commands import PATIENCE_SECONDS, child, children
 from .conftest import Todo
@@ -46,6 +47,7 @@ async def test_it_runs_the_usual_components_and_says_where(
     assert "todo run mutating-handler" in up.text
 
 
+@pytest.mark.slow  # runs everything, also on RabbitMQ
 async def test_an_item_goes_all_the_way(
     todo_command: Todo, settings: dict[str, str], queue_setting: dict[str, str]
 ) -> None:

@@ -118,6 +118,7 @@ async def _publish_many(queue: MessageQueue) -> None:
         await queue.publish(NewItem(item("x" * 250)))
 
 
+@pytest.mark.slow  # RabbitMQ takes ten seconds to start
 async def test_a_queue_that_is_down_and_back(new_queue_server: NewServer, store: Store) -> None:
     server = await new_queue_server()
     async with connect(server.url, timeout=10) as queue:
@@ -129,6 +130,7 @@ async def test_a_queue_that_is_down_and_back(new_queue_server: NewServer, store:
         assert await said(queue, store) == ("ok", "ok")
 
 
+@pytest.mark.slow  # waits until a frozen queue is noticed
 async def test_a_queue_that_hangs(new_queue_server: NewServer, store: Store) -> None:
     server = await new_queue_server()
     async with connect(server.url, timeout=10) as queue:

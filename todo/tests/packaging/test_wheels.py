@@ -133,6 +133,7 @@ def test_library_alone(library: Environment, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow  # mypy reads everything anew
 def test_users_are_typed(library: Environment, tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("typed_shop.py"), tmp_path)
     strict = ("--strict", "--python-executable", library.commands / "python")
@@ -146,6 +147,7 @@ def test_users_are_typed(library: Environment, tmp_path: Path) -> None:
     assert done.stdout == "Success: no issues found in 1 source file\n"
 
 
+@pytest.mark.slow  # installs all of it into a new environment
 async def test_application(dist: Path, tmp_path: Path) -> None:
     environment = Environment(tmp_path / "environment")
     environment.link(locked())

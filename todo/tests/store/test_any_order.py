@@ -33,9 +33,9 @@ from todo.events import (
     ItemTagged,
     NewItem,
 )
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import Item
-from todo.merging import merged, superseded, value_of
+from todo.merge import merged, superseded, value_of
 from todo.settings import SaveHandlerSettings
 from todo.store import open_store
 

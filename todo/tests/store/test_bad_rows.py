@@ -12,16 +12,15 @@ import pytest_asyncio
 from sqlalchemy import text as sql
 
 from dovetail import new_id
-from todo.changing import change_of
+from todo.changes import change_of
 from todo.events import ItemCompleted, ItemEdited
 from todo.fields import MAX_NOTES_LENGTH
 from todo.items import MAX_LENGTH, Item
-from todo.keeping import kept
 from todo.store import Store, open_store
 from todo.store.address import parse
-from todo.store.engine import Connections, make_engine
+from todo.store.connections import Connections
 from todo.store.query import Query, Sort
-from todo.store.transaction import run
+from todo.validation import validated_item
 
 from .support import bare, bares
 
@@ -179,14 +178,16 @@ async def test_rows_of_changes_that_are_none_are_left_out(store: Store, database
         {"item": item.id, "change": change, "kind": kind, "value": value}
         for change, kind, value in rows
     ]
-    engine = make_engine(parse(database_url), 1, "test")
+    connections = Connections(parse(database_url), 1, "test")
     in_place = (
         str(insert)
-        if engine.dialect.name == "sqlite"
+        if connections.engine.dialect.name == "sqlite"
         else str(insert).replace("'2026-01-02 12:00:00+00:00'", "now()")
     )
-    await run(engine, lambda connection: connection.execute(sql(in_place), values))
-    await Connections(engine).close()
+    await connections.run(
+        connections.engine, lambda connection: connection.execute(sql(in_place), values)
+    )
+    await connections.close()
     assert [past.field for past in await store.history(item.id)] == ["added", "done"]
     (answer,) = await store.apply([change_of(ItemEdited, item.id, after=done.change, item="y")])
     assert answer.item is not None
@@ -256,10 +257,10 @@ async def test_dates_that_only_postgresql_has(
     await shared.prepare()
     good = Item("a", "x", NOON)
     await shared.add([good])
-    engine = make_engine(parse(postgres_url), 1, "test")
+    connections = Connections(parse(postgres_url), 1, "test")
     insert = sql(f"INSERT INTO todos VALUES ('m', 'y', '{date}')")
-    await run(engine, lambda connection: connection.execute(insert))
-    await Connections(engine).close()
+    await connections.run(connections.engine, lambda connection: connection.execute(insert))
+    await connections.close()
     assert bares((await shared.page()).items) == [good, Item("m", "y", shown)]
     assert bare(await shared.get("m")) == Item("m", "y", shown)
     await shared.close()
@@ -276,7 +277,7 @@ async def test_dates_that_only_postgresql_has(
     ],
 )
 async def test_every_date_that_is_kept_comes_back(store: Store, date: str) -> None:
-    item = kept(Item("a", "x", datetime.fromisoformat(date)))
+    item = validated_item(Item("a", "x", datetime.fromisoformat(date)))
     await store.add([item])
     assert bare(await store.get("a")) == item
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.util import await_only
 
 from dovetail import new_id
-from todo.changing import change_of
+from todo.changes import change_of
 from todo.events import (
     ChangeSaved,
     ItemCompleted,
@@ -22,8 +25,8 @@ from todo.events import (
 )
 from todo.items import Item
 from todo.positions import added_position, position_of
-from todo.store import Store
-from todo.store.query import Past
+from todo.store import Store, history, open_store
+from todo.store.query import KeptAndRemoved, Past
 
 from .support import bare
 
@@ -180,3 +183,38 @@ async def test_many_changes_at_once(store: Store, count: int) -> None:
     assert (await store.counts()).done == count
     await store.apply([change_of(ItemRemoved, item.id) for item in items[:-1]])
     assert [one.id for one in await store.items([item.id for item in items])] == [items[-1].id]
+
+
+async def test_kept_and_removed_items_are_read_together(store: Store) -> None:
+    kept, removed, back = (Item(new_id(), text, NOON) for text in "abc")
+    await store.add([kept, removed, back])
+    gone = [change_of(ItemRemoved, one.id) for one in (removed, back)]
+    await store.apply([*gone, change_of(ItemRestored, back.id, after=gone[1].change)])
+    found = await store.kept_and_removed([back.id, removed.id, "nobody", kept.id])
+    assert found.kept == await store.items([back.id, kept.id])
+    assert found.removed == await store.removed([removed.id])
+    assert await store.kept_and_removed([]) == KeptAndRemoved([], [])
+
+
+async def test_what_is_restored_while_it_is_read_is_kept(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = Item(new_id(), "one", NOON)
+    await store.add([item])
+    removed = change_of(ItemRemoved, item.id)
+    await store.apply([removed])
+    read = history.read_removed
+
+    async def restore() -> None:
+        other = open_store(database_url)
+        await other.apply([change_of(ItemRestored, item.id, after=removed.change)])
+        await other.close()
+
+    def restore_and_read(connection: Connection, ids: Sequence[str]) -> list[Item]:
+        await_only(restore())
+        return read(connection, ids)
+
+    monkeypatch.setattr(history, "read_removed", restore_and_read)
+    found = await store.kept_and_removed([item.id])
+    assert found == KeptAndRemoved(await store.items([item.id]), [])
+    assert len(found.kept) == 1

@@ -1,11 +1,11 @@
-"""No connection outlives its store: what is in use while it is closed is closed when it is given back."""
+"""No connection outlives its store: when that is closed, each has ended, with its thread."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,19 +13,28 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 
-from todo.store import StoreChanged, open_store
-from todo.store.sql import SqlStore
+from todo.store import StoreChanged, StoreRefused, StoreUnavailable, open_store, transaction
+from todo.store.sql_store import SqlStore
+from todo.store.sqlite_threads import THREAD
+
+#: Runs until it is interrupted.
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) FROM n"
+#: Long enough for the loop to turn some times meanwhile.
+LONG = ENDLESS.replace("SELECT x FROM n)", "SELECT x + 1 FROM n WHERE x < 20000)")
+
+Left = Callable[[], list[threading.Thread]]
 
 
 @pytest.fixture
-def threads() -> Iterator[None]:
-    """Every connection of aiosqlite has one, until it is closed."""
+def left() -> Left:
+    """Threads of connections that were opened in this test and have not ended: each one has its own."""
     before = set(threading.enumerate())
-    yield
-    for thread in set(threading.enumerate()) - before:
-        if "_connection_worker_thread" in thread.name:
-            thread.join(10)
-            assert not thread.is_alive()
+
+    def those_left() -> list[threading.Thread]:
+        others = set(threading.enumerate()) - before
+        return [one for one in others if one.name == THREAD]
+
+    return those_left
 
 
 class Held:
@@ -53,19 +62,27 @@ def sqlite_store(folder: Path, connections: int) -> SqlStore:
     return cast("SqlStore", open_store(f"sqlite:///{folder}/todo.db", connections=connections))
 
 
-@pytest.mark.usefixtures("threads")
-async def test_closed_while_it_is_read(tmp_path: Path) -> None:
+async def turns(number: int) -> None:
+    """Let the loop turn so often."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_closed_while_it_is_read(tmp_path: Path, patient: None, left: Left) -> None:
     store, held = sqlite_store(tmp_path, 2), Held()
     await store.prepare()
     reading = asyncio.create_task(store._read(held))
     await held.begun()
-    await store.close()
+    closing = asyncio.create_task(store.close())
+    await turns(10)
+    assert not closing.done()
     held.let_go()
+    await closing
+    assert not left()
     assert await reading == 1
 
 
-@pytest.mark.usefixtures("threads")
-async def test_cancelled_and_closed_while_it_is_read(tmp_path: Path) -> None:
+async def test_cancelled_and_closed_while_it_is_read(tmp_path: Path, left: Left) -> None:
     store, held = sqlite_store(tmp_path, 1), Held()
     await store.prepare()
     reading = asyncio.create_task(store._read(held))
@@ -74,23 +91,38 @@ async def test_cancelled_and_closed_while_it_is_read(tmp_path: Path) -> None:
     closing = asyncio.create_task(store.close())
     held.let_go()
     await closing
+    assert not left()
     with pytest.raises(asyncio.CancelledError):
         await reading
 
 
-@pytest.mark.usefixtures("threads")
+async def test_what_takes_too_long_is_given_up_when_it_is_closed(
+    tmp_path: Path, patient: None, left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "END_SECONDS", 0.05)
+    store = sqlite_store(tmp_path, 1)
+    await store.prepare()
+    reading = asyncio.create_task(store._read(lambda it: it.execute(text(ENDLESS)).all()))
+    waiting = asyncio.create_task(store.count())
+    await turns(1)
+    await store.close()
+    assert not left()
+    for one in reading, waiting:
+        with pytest.raises(StoreUnavailable, match="closed while it was in use"):
+            await one
+
+
 @pytest.mark.parametrize("times", [1, 100])
 async def test_cancelled_at_any_moment(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, times: int
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: Left, times: int
 ) -> None:
     """Again and again, too, as for a browser that has gone: no connection is lost, and nobody is alarmed."""
     prepared = sqlite_store(tmp_path, 1)
     await prepared.prepare()
-    for turns in range(100):
+    for number in range(100):
         store = sqlite_store(tmp_path, 1)  # so that its first connection is cancelled, too
         reading = [asyncio.create_task(store.count()) for _ in range(3)]
-        for _ in range(turns):
-            await asyncio.sleep(0)
+        await turns(number)
         for _ in range(times):
             for one in reading:
                 one.cancel()
@@ -101,19 +133,84 @@ async def test_cancelled_at_any_moment(
     await prepared.close()
     gc.collect()
     assert not caplog.records
+    assert not left()
 
 
-@pytest.mark.usefixtures("threads")
-async def test_used_after_it_was_closed(tmp_path: Path) -> None:
+async def reading_on(reading: list[asyncio.Task[Any]], closing: asyncio.Task[None]) -> None:
+    """Nobody is cancelled."""
+
+
+async def reading_cancelled(reading: list[asyncio.Task[Any]], closing: asyncio.Task[None]) -> None:
+    for one in reading:
+        one.cancel()
+
+
+async def closing_cancelled(reading: list[asyncio.Task[Any]], closing: asyncio.Task[None]) -> None:
+    for number in range(20):
+        await turns(number)
+        closing.cancel()
+
+
+async def all_cancelled(reading: list[asyncio.Task[Any]], closing: asyncio.Task[None]) -> None:
+    await reading_cancelled(reading, closing)
+    await closing_cancelled(reading, closing)
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [reading_on, reading_cancelled, closing_cancelled, all_cancelled]
+)
+@pytest.mark.parametrize("statement", ["SELECT 1", LONG], ids=["short", "long"])
+async def test_closed_at_any_moment(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    left: Left,
+    statement: str,
+    meanwhile: Callable[[list[asyncio.Task[Any]], asyncio.Task[None]], Any],
+) -> None:
+    """Nothing is left of a store when it is closed, whoever reads at that moment or is cancelled."""
+    prepared = sqlite_store(tmp_path, 1)
+    await prepared.prepare()
+    await prepared.close()
+    for number in range(60):
+        store = sqlite_store(tmp_path, 2)
+        reading = [
+            asyncio.create_task(store._read(lambda it: it.execute(text(statement)).all()))
+            for _ in range(3)
+        ]
+        await turns(number * 2)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        await meanwhile(reading, closing)
+        await asyncio.wait([closing])
+        assert not left()
+        for one in await asyncio.gather(*reading, return_exceptions=True):
+            assert isinstance(one, list | asyncio.CancelledError)
+    gc.collect()
+    assert not caplog.records
+
+
+async def test_a_connection_that_fails_leaves_no_thread(tmp_path: Path, left: Left) -> None:
+    store = sqlite_store(tmp_path / "missing", 2)
+    for _ in range(10):
+        reading = [asyncio.create_task(store.count()) for _ in range(2)]
+        for one in await asyncio.gather(*reading, return_exceptions=True):
+            assert isinstance(one, StoreUnavailable | StoreRefused)
+        await store.close()
+        assert not left()
+
+
+async def test_used_after_it_was_closed(tmp_path: Path, left: Left) -> None:
     store = sqlite_store(tmp_path, 1)
     await store.prepare()
     await store.close()
     assert await store.count() == 0
+    assert not left()
     await store.close()
 
 
-@pytest.mark.usefixtures("threads")
-async def test_its_file_is_replaced_while_it_is_read(tmp_path: Path) -> None:
+async def test_its_file_is_replaced_while_it_is_read(
+    tmp_path: Path, patient: None, left: Left
+) -> None:
     """All connections are opened anew, also the one that is in use."""
     store, held = sqlite_store(tmp_path, 2), Held()
     await store.prepare()
@@ -125,8 +222,27 @@ async def test_its_file_is_replaced_while_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "moved.db").rename(tmp_path / "todo.db")
     held.let_go()
     assert await reading == 1
+    assert not left()
     assert await store.count() == 0
     await store.close()
+    assert not left()
+
+
+async def test_who_waited_while_all_were_opened_anew_gets_a_new_one(
+    tmp_path: Path, patient: None, left: Left
+) -> None:
+    store, held = sqlite_store(tmp_path, 1), Held()
+    await store.prepare()
+    reading = asyncio.create_task(store._read(held))
+    await held.begun()
+    waiting = asyncio.create_task(store.count())
+    await turns(10)
+    await asyncio.gather(*(store._connections.renew() for _ in range(3)))
+    held.let_go()
+    assert (await reading, await waiting) == (1, 0)
+    assert len(left()) == 1
+    await store.close()
+    assert not left()
 
 
 async def test_postgresql_has_no_connection_of_a_store_that_was_closed(postgres_url: str) -> None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from todo.changing import change_of
+from todo.changes import change_of
 from todo.events import ItemCompleted, ItemRemoved
 from todo.items import Item
 from todo.store import SchemaTooNew, Store, open_store, schema

@@ -11,7 +11,10 @@ import pytest
 from .application import PATIENCE, Application
 from .load import load, saved_by
 
-pytestmark = pytest.mark.heavy
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.slow,
+]  # the worker is ended in the middle of a long load
 
 RESTARTS = 3
 DRAIN_SECONDS = 10.0

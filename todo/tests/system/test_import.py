@@ -14,7 +14,7 @@ from todo.events import ImportPart
 
 from .application import Application, Process, children
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.slow]  # a large import, several kills, and a rebuild
 
 ITEMS = 1_500
 JSON = {"Accept": "application/json"}

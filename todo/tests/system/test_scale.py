@@ -13,7 +13,10 @@ import pytest
 from .application import PATIENCE, Application, Process, children
 from .load import load, saved_by
 
-pytestmark = pytest.mark.heavy
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.slow,
+]  # several changes of the number of handlers under load
 
 #: Up, down, to none and back; at the end there is one to save what is left.
 COUNTS = (3, 1, 4, 0, 2, 1)

@@ -15,7 +15,10 @@ from dovetail.testing.servers import PostgresServer
 
 from .application import PATIENCE, Application
 
-pytestmark = pytest.mark.heavy
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.slow,
+]  # 1,500 items in small batches that take a moment, on each queue
 
 ITEMS = 1_500
 HANDLERS = 3

@@ -14,7 +14,7 @@ import pytest_asyncio
 from dovetail import MessageQueue, connect, new_id
 from todo.events import Change, ChangeSaved
 from todo.items import Item
-from todo.merging import merged
+from todo.merge import merged
 from todo.store import StoreUnavailable
 from todo.store.query import Added
 
@@ -82,7 +82,9 @@ class FakeStore:
         raise NotImplementedError
 
     amend = items = page = newest = missing = counts = tags = history = __none
-    removed = changed_since = removed_since = put_back = saved_at = __none
+    saved_changes = removed = kept_and_removed = changed_since = removed_since = put_back = (
+        saved_at
+    ) = __none
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until it holds after a change."""

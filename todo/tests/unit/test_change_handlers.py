@@ -23,7 +23,7 @@ from dovetail import (
     Worker,
     new_id,
 )
-from todo.changing import change_of, edit_of
+from todo.changes import change_of, edit_of
 from todo.events import (
     Change,
     ChangeSaved,
@@ -38,9 +38,9 @@ from todo.events import (
     ItemTagged,
     NewItem,
 )
-from todo.handlers.auditing import audit_handler
-from todo.handlers.mutating import mutating_handler
-from todo.handlers.saving import save_handler
+from todo.handlers.audit_handler import audit_handler
+from todo.handlers.mutating_handler import mutating_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import Item
 from todo.settings import MutatingHandlerSettings, Rule, SaveHandlerSettings
 

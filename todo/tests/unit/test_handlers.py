@@ -22,12 +22,12 @@ from dovetail import (
     Worker,
     new_id,
 )
-from todo.changing import amendment
+from todo.changes import amendment
 from todo.events import CountItems, ImportItems, ItemAmended, ItemSaved, NewItem, WhoIsThere
-from todo.handlers.auditing import audit_handler
-from todo.handlers.mutating import mutating_handler
+from todo.handlers.audit_handler import audit_handler
+from todo.handlers.mutating_handler import mutating_handler
 from todo.handlers.presence import Work, presence
-from todo.handlers.saving import save_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import Item
 from todo.settings import MutatingHandlerSettings, Rule, SaveHandlerSettings
 

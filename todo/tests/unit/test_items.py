@@ -11,7 +11,7 @@ import pytest
 
 from dovetail import new_id
 from todo.items import MAX_LENGTH, InvalidItem, Item, checked_text, is_blank, items_of
-from todo.keeping import kept
+from todo.validation import validated_item
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_dates_are_kept_in_utc(date: str, saved: str | None) -> None:
     item = Item("a", "x", datetime.fromisoformat(date))
     if saved is None:
         with pytest.raises(InvalidItem, match="outside the years"):
-            kept(item)
+            validated_item(item)
     else:
-        assert kept(item).date_added.isoformat() == saved
+        assert validated_item(item).date_added.isoformat() == saved
 
 
 @pytest.mark.parametrize("item_id", ["a\0b", "\ud800"])
 def test_ids_that_cannot_be_kept(item_id: str) -> None:
     with pytest.raises(InvalidItem, match="id holds"):
-        kept(Item(item_id, "x", datetime.now(UTC)))
+        validated_item(Item(item_id, "x", datetime.now(UTC)))
 
 
 def test_an_import_makes_the_same_items_again() -> None:

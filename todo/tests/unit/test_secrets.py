@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from todo.passwords import with_password
+from todo.address_password import with_password
 from todo.settings import read_settings
 from todo.store.address import parse
 

@@ -118,11 +118,11 @@ class Terminal:
 
     def _read(self) -> None:
         try:
-            portion = os.read(self._master, 65_536)
+            chunk = os.read(self._master, 65_536)
         except OSError:  # no process has the terminal open any more
-            portion = b""
-        self._raw += portion
-        if not portion:
+            chunk = b""
+        self._raw += chunk
+        if not chunk:
             self._ended = True
             asyncio.get_running_loop().remove_reader(self._master)
         self._more.set()

@@ -27,6 +27,7 @@ def write_programs(folder: Path) -> set[str]:
     return {name for name, _ in blocks}
 
 
+@pytest.mark.slow  # every command of the page, one after the other
 @pytest.mark.timeout(300)
 async def test_everything_happens_as_the_page_says(tmp_path: Path) -> None:
     if shutil.which("curl") is None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
@@ -62,6 +63,7 @@ def _saved(app: Application) -> int:
         database.close()
 
 
+@pytest.mark.slow  # starts the whole application in a browser
 async def test_items_wait_without_a_handler_and_are_saved_once_there_is_one(
     app: Application, page: Page
 ) -> None:
@@ -97,6 +99,7 @@ async def test_an_item_of_the_api_appears_on_the_open_page(app: Application, pag
     assert await _was_not_reloaded(page)
 
 
+@pytest.mark.slow  # starts the whole application in a browser
 async def test_the_page_stays_fast_while_work_piles_up(app: Application, page: Page) -> None:
     """Exercise 10."""
     await app.start("todo", "up", SAVE_HANDLER__DELAY="2", SAVE_HANDLER__BATCH="1")

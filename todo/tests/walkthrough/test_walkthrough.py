@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "walkthrough.md"
 FOLDER = "/tmp/tour"
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # every command of the page, one after the other
 @pytest.mark.timeout(300)  # a reader has more patience, too, where the machine is busy
 async def test_everything_happens_as_the_page_says(tmp_path: Path) -> None:
     if shutil.which("curl") is None:

@@ -12,7 +12,7 @@ import pytest
 
 import todo.web
 from todo.web.assets import BUNDLES, Assets
-from todo.web.bundle import bundled, imported
+from todo.web.script_bundle import bundled, imported
 
 WEB = Path(todo.web.__file__).parent
 SCRIPTS = {path.name: path.read_text() for path in (WEB / "static" / "js").glob("*.js")}

@@ -15,7 +15,7 @@ from dovetail import MessageQueue
 from todo.api.app import create_app as create_api
 from todo.settings import Settings
 from todo.store import Store
-from todo.web import contents
+from todo.web import list_contents
 
 from .support import EventStream, client_of, text_of
 
@@ -45,7 +45,7 @@ SHOWN = len(BAD) + len(GOOD) - LEFT_OUT
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A database that somebody else has made, without any rule; and short pages."""
-    monkeypatch.setattr(contents, "PAGE_SIZE", 2)
+    monkeypatch.setattr(list_contents, "PAGE_SIZE", 2)
     with sqlite3.connect(tmp_path / "todo.db") as database:
         database.execute("CREATE TABLE todos (id VARCHAR(64), item VARCHAR, date_added VARCHAR)")
         database.execute("CREATE UNIQUE INDEX by_id ON todos (id)")

@@ -23,14 +23,14 @@ from starlette.applications import Starlette
 from dovetail import Event, Group, MessageQueue, Request, Worker, connect, new_id
 from todo.api.app import create_app as create_api
 from todo.events import ImportItems, ItemAmended, ItemSaved, NewItem, Presence, WhoIsThere
-from todo.handlers.auditing import audit_handler
-from todo.handlers.mutating import mutating_handler
-from todo.handlers.saving import save_handler
+from todo.handlers.audit_handler import audit_handler
+from todo.handlers.mutating_handler import mutating_handler
+from todo.handlers.save_handler import save_handler
 from todo.items import MAX_ID_LENGTH, InvalidItem, Item
-from todo.keeping import kept
 from todo.settings import MutatingHandlerSettings, SaveHandlerSettings, Settings
 from todo.store import Store, open_store
-from todo.web import contents, diagnosis
+from todo.validation import validated_item
+from todo.web import diagnostics, list_contents
 from todo.web.app import create_app as create_web
 
 from .support import EventStream, client_of
@@ -106,8 +106,8 @@ async def running(presence: Presence) -> AsyncIterator[Application]:
 @pytest.fixture(scope="module", autouse=True)
 def short_pages_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contents, "PAGE_SIZE", PAGE_SIZE)
-        patch.setattr(diagnosis, "ROLL_CALL", 0.02)
+        patch.setattr(list_contents, "PAGE_SIZE", PAGE_SIZE)
+        patch.setattr(diagnostics, "ROLL_CALL", 0.02)
         yield
 
 
@@ -218,7 +218,7 @@ async def _nothing_is_missing(app: Application, added: list[Item]) -> None:
 
 def _refusal(item: Item) -> str | None:
     try:
-        kept(item)
+        validated_item(item)
     except InvalidItem as error:
         return str(error)
     return None

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from dovetail import MessageQueue
-from todo.changing import change_of
+from todo.changes import change_of
 from todo.events import (
     ItemCompleted,
     ItemDue,

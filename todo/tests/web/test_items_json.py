@@ -12,9 +12,9 @@ from dovetail import MessageQueue, new_id
 from todo.events import ItemCompleted, ItemNoted
 from todo.settings import Settings
 from todo.store import Store
-from todo.web import contents
+from todo.web import list_contents
 from todo.web.app import create_app
-from todo.web.flights import Flights
+from todo.web.shared_reads import SharedReads
 
 from .support import EventStream, client_of, items, publish
 
@@ -42,8 +42,8 @@ async def test_what_is_saved_and_what_waits(
 async def test_more_at_once_while_somebody_scrolls(
     client: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "PAGE_SIZE", 1)
-    monkeypatch.setattr(contents, "SCROLLED_SIZE", 2)
+    monkeypatch.setattr(list_contents, "PAGE_SIZE", 1)
+    monkeypatch.setattr(list_contents, "SCROLLED_SIZE", 2)
     await store.add(items("four", "three", "two", "one"))
     found: list[list[str]] = []
     after: str | None = ""
@@ -81,7 +81,7 @@ async def test_where_nothing_can_be_read_it_is_503(
 
 
 async def test_many_who_ask_at_once_share_a_reading_that_began_after_they_asked() -> None:
-    flights, began, go_on = Flights[int](), 0, asyncio.Event()
+    flights, began, go_on = SharedReads[int](), 0, asyncio.Event()
 
     async def read() -> int:
         nonlocal began
@@ -106,7 +106,7 @@ async def test_many_who_ask_at_once_share_a_reading_that_began_after_they_asked(
 
 
 async def test_a_reading_that_fails_does_so_for_those_who_shared_it() -> None:
-    flights = Flights[int]()
+    flights = SharedReads[int]()
 
     async def fails() -> int:
         raise RuntimeError("a bug")

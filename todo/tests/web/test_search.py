@@ -10,12 +10,12 @@ import pytest_asyncio
 from starlette.applications import Starlette
 
 from dovetail import MessageQueue, Worker
-from todo.changing import change_of
+from todo.changes import change_of
 from todo.events import ItemEdited
-from todo.handlers.searching import Filling, search_handler
+from todo.handlers.search_handler import Filling, search_handler
 from todo.settings import Settings
 from todo.store import open_store
-from todo.store.search import SearchableStore
+from todo.store.search_index import SearchableStore
 from todo.web.app import create_app
 
 from .support import client_of, items, publish

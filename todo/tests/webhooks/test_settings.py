@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from todo.handlers.webhooks import usable
+from todo.handlers.webhook_handler import usable
 from todo.settings_reader import SettingsInvalid
 from todo.webhooks.settings import Target, WebhookHandlerSettings, check_targets
 

@@ -20,7 +20,7 @@ from cloudevents.core.formats.json import JSONFormat
 
 from dovetail import Backoff, DeadLetter, MessageQueue, Received, Worker, connect, new_id
 from todo.events import ItemRemoved, ItemSaved, NewItem
-from todo.handlers.webhooks import retry_after, webhook_handlers
+from todo.handlers.webhook_handler import retry_after, webhook_handlers
 from todo.items import Item
 from todo.webhooks.cloud_event import structured
 from todo.webhooks.settings import Target, WebhookHandlerSettings

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from dovetail.cli.progress import said_if_slow
+from dovetail.network.server_address import without_secrets
 from dovetail.opening import connect
 from dovetail.queue import MessageQueue
-from dovetail.server_address import without_secrets
 
 VARIABLE = "DOVETAIL_URL"
 #: What it is called in errors where it is the first argument.

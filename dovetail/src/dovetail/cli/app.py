@@ -10,12 +10,12 @@ from types import TracebackType
 
 import click
 
+from dovetail.checks.extras import DISTRIBUTION
 from dovetail.cli.address import VARIABLE
-from dovetail.cli.endings import INTERRUPTED, Ending
+from dovetail.cli.exit_status import INTERRUPTED, Ending
 from dovetail.cli.lazy import Lazy, LazyGroup
 from dovetail.cli.output import finish, note, one_line
 from dovetail.errors import ConfigurationError, DovetailError
-from dovetail.extras import DISTRIBUTION
 
 COMMANDS = {
     "publish": "Publish an event, once or again and again.",

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from dovetail.cli.endings import Ending
+from dovetail.cli.exit_status import Ending
 from dovetail.cli.output import note
-from dovetail.plain import plain_error
+from dovetail.network.os_errors import plain_error
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from dovetail.cli.address import Address, AddressCommand, address_argument
-from dovetail.cli.asking import ask
 from dovetail.cli.data import data_arguments, given_bytes, json_or_text
-from dovetail.cli.endings import Ending
+from dovetail.cli.exit_status import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, count, line, note, one_line, shown
 from dovetail.cli.progress import PATIENCE, said_if_slow
+from dovetail.cli.requests import ask
 from dovetail.cli.seconds import Seconds
 from dovetail.errors import HandlerFailed, NobodyListening
 from dovetail.gather import Gathered, collect

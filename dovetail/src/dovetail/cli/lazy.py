@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dovetail.cli.endings import Ending
+from dovetail.cli.exit_status import Ending
 from dovetail.cli.output import note
 
 

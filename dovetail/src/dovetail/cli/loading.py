@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dovetail.cli.endings import Ending
+from dovetail.cli.exit_status import Ending
 from dovetail.cli.output import one_line
 from dovetail.errors import ConfigurationError, DovetailError
 from dovetail.group import Group

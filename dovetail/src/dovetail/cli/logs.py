@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TextIO
 
-from dovetail.escaping import LogFormatter
+from dovetail.codec.escaping import LogFormatter
 
 
 class Warnings(logging.StreamHandler[TextIO]):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
-from dovetail.cli.endings import INTERRUPTED, TERMINATED, Ending, OutputClosed
+from dovetail.cli.exit_status import INTERRUPTED, TERMINATED, Ending, OutputClosed
 from dovetail.cli.logs import show_warnings
 from dovetail.cli.output import below_echo
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from dovetail.cli.endings import Ending, OutputClosed
-from dovetail.escaping import printable
-from dovetail.plain import plain_error
+from dovetail.cli.exit_status import Ending, OutputClosed
+from dovetail.codec.escaping import printable
+from dovetail.network.os_errors import plain_error
 
 
 def line(*rows: str) -> None:

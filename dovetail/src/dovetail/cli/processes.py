@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dovetail.cli.output import note
-from dovetail.cli.stopping import stop_signals
+from dovetail.cli.signals import stop_signals
 from dovetail.embedded.child import dies_with_parent, guard
-from dovetail.plain import plain_error
+from dovetail.network.os_errors import plain_error
 from dovetail.retry import Backoff
 
 #: Pauses before a crashed worker is started again.

@@ -14,10 +14,10 @@ from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.loop import run
 from dovetail.cli.output import clock, count, line, note, shown, span
 from dovetail.cli.seconds import Seconds
-from dovetail.envelope import encode
-from dovetail.identifiers import new_id
+from dovetail.codec.envelope import encode
+from dovetail.codec.identifiers import new_id
+from dovetail.codec.subjects import check_subject
 from dovetail.queue import MessageQueue
-from dovetail.subjects import check_subject
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from dovetail.cli.address import Address, AddressCommand, address_argument
-from dovetail.cli.asking import ask
 from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, line, pretty
 from dovetail.cli.progress import said_if_slow
+from dovetail.cli.requests import ask
 from dovetail.cli.seconds import Seconds
 from dovetail.errors import HandlerFailed, NoAnswer
 

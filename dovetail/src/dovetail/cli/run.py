@@ -10,15 +10,16 @@ from typing import Any
 import click
 
 from dovetail.cli.address import VARIABLE, Address
-from dovetail.cli.endings import INTERRUPTED, Ending
+from dovetail.cli.exit_status import INTERRUPTED, Ending
 from dovetail.cli.loading import find, groups_from
 from dovetail.cli.logs import show_everything
 from dovetail.cli.loop import run, run_service
 from dovetail.cli.output import note
 from dovetail.cli.seconds import Seconds
-from dovetail.cli.stopping import first, stop_signals
-from dovetail.server_address import without_secrets
-from dovetail.worker import DRAIN_SECONDS, Worker, finishing
+from dovetail.cli.signals import first, stop_signals
+from dovetail.limits import DRAIN_SECONDS
+from dovetail.network.server_address import without_secrets
+from dovetail.worker import Worker, finishing
 
 
 @dataclass(frozen=True)

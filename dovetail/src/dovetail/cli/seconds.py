@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dovetail.rules import MOST_SECONDS
+from dovetail.limits import MOST_SECONDS
 
 
 class Seconds(click.FloatRange):

@@ -8,10 +8,10 @@ from dovetail.cli.address import Address, AddressCommand, address_argument
 from dovetail.cli.data import data_arguments, given_bytes, json_or_text
 from dovetail.cli.loop import run
 from dovetail.cli.output import line
+from dovetail.codec.envelope import encode
+from dovetail.codec.subjects import check_subject
 from dovetail.delivery import Outgoing
-from dovetail.envelope import encode
 from dovetail.queue import id_of
-from dovetail.subjects import check_subject
 
 
 @click.command("send", cls=AddressCommand)

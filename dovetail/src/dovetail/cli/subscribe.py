@@ -12,15 +12,15 @@ from typing import Any, Literal
 import click
 
 from dovetail.cli.address import Address, AddressCommand, address_argument
-from dovetail.cli.endings import Ending
+from dovetail.cli.exit_status import Ending
 from dovetail.cli.loop import run
 from dovetail.cli.output import as_json, bytes_as_json, line, note, shown
-from dovetail.cli.stopping import first
-from dovetail.envelope import Received
+from dovetail.cli.signals import first
+from dovetail.codec.envelope import Received
+from dovetail.codec.subjects import check_pattern
 from dovetail.errors import NotReady
 from dovetail.group import Group
-from dovetail.server_address import without_secrets
-from dovetail.subjects import check_pattern
+from dovetail.network.server_address import without_secrets
 from dovetail.worker import Worker
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dovetail.cli.output import drawn, line
-from dovetail.escaping import printable
+from dovetail.codec.escaping import printable
 
 #: Columns for a table in a file or a pipe: more than any has.
 _UNBOUNDED = 10_000

@@ -10,8 +10,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from dovetail.checks.extras import how_to_get
 from dovetail.errors import ConfigurationError
-from dovetail.extras import how_to_get
 
 _NAME = "nats-server.exe" if sys.platform == "win32" else "nats-server"
 

@@ -26,7 +26,7 @@ from dovetail.embedded.private import (
 )
 from dovetail.embedded.secret import keep_secret, read_secret
 from dovetail.errors import ConfigurationError
-from dovetail.plain import plain_error
+from dovetail.network.os_errors import plain_error
 
 if sys.platform != "win32":
     import fcntl
@@ -90,6 +90,7 @@ class QueueFolder:
         self._secret = self.path / "secret"
         #: What the store held: beside it, since the folder may go as a whole.
         self.known = self.path.parent / f"{_KNOWN}.json"
+        self.checksums = self.path / "checksums.json"
         self._owner: int | None = None
 
     def make(self, setting: str) -> None:

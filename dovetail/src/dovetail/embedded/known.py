@@ -6,11 +6,16 @@ import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
+from dovetail.embedded.folder import Sync
 from dovetail.embedded.monitor import Stream
 from dovetail.embedded.private import write_private
+
+#: Where Linux tells it.
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class KnownStream(msgspec.Struct):
@@ -23,14 +28,28 @@ class KnownStream(msgspec.Struct):
 
 
 class Known(msgspec.Struct):
-    """The store as it was. `final`: nothing was stored after that, since the server ended in order."""
+    """The store as it was. `final`: nothing was stored after that, since the server ended in order.
+
+    `boot` is the kernel's name for the time between two starts of the machine, empty where it has none.
+    """
 
     at: datetime
     final: bool
     streams: dict[str, KnownStream]
+    boot: str = ""
+    sync: Sync = "interval"
+
+    @property
+    def may_lack_the_last(self) -> bool:
+        """Whether the machine went down while the server ran, and it may have had to sync something."""
+        now = _boot()
+        went_down = bool(self.boot and now) and self.boot != now
+        return went_down and not self.final and self.sync != "always"
 
 
-def known_now(streams: Mapping[str, Stream], *, final: bool = False) -> Known:
+def known_now(
+    streams: Mapping[str, Stream], *, final: bool = False, sync: Sync = "interval"
+) -> Known:
     """What is to be remembered of the store as it is."""
     return Known(
         datetime.now(UTC),
@@ -39,7 +58,15 @@ def known_now(streams: Mapping[str, Stream], *, final: bool = False) -> Known:
             one.name: KnownStream(one.created, one.state.messages, one.state.last_seq, one.waiting)
             for one in streams.values()
         },
+        _boot(),
+        sync,
     )
+
+
+def _boot() -> str:
+    with contextlib.suppress(OSError):
+        return BOOT_ID.read_text().strip()
+    return ""
 
 
 def missing(known: Known, streams: Mapping[str, Stream]) -> list[str]:
@@ -78,6 +105,7 @@ class KnownFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = Lock()
 
     def read(self) -> Known | None:
         """What was known last; None where nothing was."""
@@ -86,8 +114,11 @@ class KnownFile:
         return None
 
     def write(self, known: Known) -> None:
-        """Replace it in one step. On a full disk the old one stays."""
+        """Replace it in one step, also where the power fails. On a full disk the old one stays.
+
+        May be called from any thread.
+        """
         new = self.path.with_suffix(".new")
-        with contextlib.suppress(OSError):
-            write_private(new, msgspec.json.encode(known))
+        with self._lock, contextlib.suppress(OSError):
+            write_private(new, msgspec.json.encode(known), sync=True)
             new.replace(self.path)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dovetail.errors import ConfigurationError
-from dovetail.plain import plain_error
+from dovetail.network.os_errors import plain_error
 
 # Below those that the kernel gives to outgoing connections: while a server is down, one of them could
 # take its port, even the very client that tries to reach it.

@@ -28,10 +28,13 @@ def open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def write_private(file: Path, content: bytes) -> None:
-    """Write the file, which is its owner's alone where it is new."""
+def write_private(file: Path, content: bytes, *, sync: bool = False) -> None:
+    """Write the file, which is its owner's alone where it is new; with `sync` the disk has it then."""
     with open(file, "wb", opener=open_private) as written:
         written.write(content)
+        if sync:
+            written.flush()
+            os.fsync(written.fileno())
 
 
 def close_to_others(folder: Path) -> Path | None:

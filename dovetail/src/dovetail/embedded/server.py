@@ -12,17 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dovetail.arguments import check_all
+from dovetail.checks.arguments import check_all
+from dovetail.checks.rules import Rule, an_object, one_of, optional, text, yes_or_no
 from dovetail.embedded.binary import find_server
+from dovetail.embedded.checksums import Checksums
 from dovetail.embedded.folder import QueueFolder, ServerState, Sync
 from dovetail.embedded.orphan import LOOK_SECONDS, take_server_lock
 from dovetail.embedded.ports import check_free, free_port
 from dovetail.embedded.process import ServerProcess, answers
 from dovetail.embedded.store_watch import StoreWatch
 from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
-from dovetail.plain import OF_THE_DISK, plain_error
+from dovetail.network.os_errors import OF_THE_DISK, plain_error
 from dovetail.retry import Backoff
-from dovetail.rules import Rule, an_object, one_of, optional, text, yes_or_no
 
 log = logging.getLogger("dovetail.embedded")
 
@@ -102,6 +103,8 @@ class EmbeddedServer:
         self._server: ServerProcess | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._watch = StoreWatch(self.folder, self._own_state, self._restart)
+        self._checksums = Checksums(self.folder.path, self.folder.checksums)
+        self._check: asyncio.Future[None] | None = None
         #: The server is being ended to be started again.
         self._restarting = False
 
@@ -134,11 +137,18 @@ class EmbeddedServer:
             self._program = find_server()
             os.close(await take_server_lock(self.folder))  # its ports are free only then
             self._choose_ports()
+            self._check = asyncio.ensure_future(asyncio.to_thread(self._checksums.check))
             await self._launch()
         except BaseException:
             await self.stop()
             raise
         log.info("the queue is at %s, its store in %s", self.shown, self.folder.path)
+        if self._own_state.sync != "always":
+            log.info(
+                "a loss of power takes what the queue confirmed in the last second or two; with %s=always, "
+                "nothing",
+                self.names.sync,
+            )
         self._keeper = asyncio.create_task(self._keep_running(), name="embedded NATS server")
 
     async def stop(self) -> None:
@@ -149,7 +159,15 @@ class EmbeddedServer:
             await asyncio.wait({self._keeper})
             self._keeper = None
         await self._end_server()
+        await self._take_checksums()
         self.folder.release()
+
+    async def _take_checksums(self) -> None:
+        if self._check is not None:
+            self._checksums.stop()
+            await self._check
+            self._check = None
+            await asyncio.to_thread(self._checksums.take)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -19,6 +19,11 @@ _LINE = re.compile(r"\[(WRN|ERR|FTL)\] (.*)")
 _STUCK = re.compile(
     r"(?:Critical write error|failed to store a msg|critical write error).*: ([^:]+)$"
 )
+#: How far a consumer had come cannot be read: account, stream and consumer.
+_NO_PROGRESS = re.compile(
+    r"(?:Error adding consumer|Consumer create failed for) '([^/\s]+) > ([^/\s]+) > ([^/\s]+)': "
+    r".*corrupt state file"
+)
 _DAMAGED = re.compile(
     r"corrupt|checksum|bad msg|lost data|malformed|could not be recovered|error recovering",
     re.IGNORECASE,
@@ -43,11 +48,15 @@ _PLAIN = (
 
 @dataclass(frozen=True)
 class Complaint:
-    """One warning or error. `stuck`: why it cannot write, where that is what it says."""
+    """One warning or error. `stuck`: why it cannot write, where that is what it says.
+
+    `consumer`: account, stream and name of the one whose progress it cannot read, where it says that.
+    """
 
     text: str
     serious: bool
     stuck: str = ""
+    consumer: tuple[str, str, str] | None = None
 
 
 def complaint(line: str) -> Complaint | None:
@@ -58,6 +67,10 @@ def complaint(line: str) -> Complaint | None:
     level, said = found[1], found[2].strip()
     if stuck := _STUCK.search(said):
         return Complaint(f"the queue server cannot write its store: {stuck[1]}", True, stuck[1])
+    if found := _NO_PROGRESS.search(said):
+        account, stream, name = found.groups()
+        text = f"how far {name} had come in the stream {stream} cannot be read"
+        return Complaint(text, True, consumer=(account, stream, name))
     if _DAMAGED.search(said):
         return Complaint(
             f"a file of the queue's store is damaged, and messages may be missing ({said}); its disk may be "
@@ -87,7 +100,11 @@ class ServerLog:
             if (found := complaint(line)) is None:
                 continue
             key = re.sub(r"\d+", "", found.text)
-            if now - self._said.get(key, -REPEAT_SECONDS) >= REPEAT_SECONDS or found.stuck:
+            if (
+                now - self._said.get(key, -REPEAT_SECONDS) >= REPEAT_SECONDS
+                or found.stuck
+                or found.consumer
+            ):
                 self._said[key] = now
                 yield found
 

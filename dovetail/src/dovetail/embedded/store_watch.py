@@ -18,6 +18,7 @@ from pathlib import Path
 from dovetail.embedded.folder import QueueFolder, ServerState, reachable
 from dovetail.embedded.known import KnownFile, known_now, missing
 from dovetail.embedded.monitor import StoreState, store_state
+from dovetail.embedded.progress import forget_progress
 from dovetail.embedded.room import FULL_BYTES, SHARE, can_be_written, free_bytes
 from dovetail.embedded.server_log import ServerLog
 from dovetail.errors import QueueError
@@ -50,6 +51,8 @@ class StoreWatch:
         #: Which folders these are, of the queue and its store; None while the server is started.
         self._identity: tuple[tuple[int, int], ...] | None = None
         self._streams: list[Path] = []
+        #: Whose progress was removed in this run of the server.
+        self._forgotten: set[tuple[str, str, str]] = set()
         self._task: asyncio.Task[None] | None = None
         #: Why it cannot write, and since when. "" while it can, as far as we know.
         self._stuck = ""
@@ -60,6 +63,7 @@ class StoreWatch:
     async def begin(self, log_start: int) -> None:
         """Compare the store with what is known of it, and watch it from now on."""
         self._log = ServerLog(self._folder.log, log_start)
+        self._forgotten.clear()
         self._complain()
         store = await self._compare()
         await self._count_on(store)
@@ -75,7 +79,7 @@ class StoreWatch:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         if (store := await self._read()) is not None and await self._in_place():
-            self._known.write(known_now(store.streams, final=True))
+            await self._know(store, final=True)
 
     async def _watch(self) -> None:
         looks = 0
@@ -97,8 +101,16 @@ class StoreWatch:
         for one in self._log.complaints():
             if one.stuck:
                 self._cannot_write(one.stuck)
+            elif one.consumer:
+                self._forget(one.consumer)
             else:
                 log.log(logging.ERROR if one.serious else logging.WARNING, "%s", one.text)
+
+    def _forget(self, consumer: tuple[str, str, str]) -> None:
+        # Once: what is read of the log later, the server may have said before the file was removed.
+        if consumer not in self._forgotten:
+            self._forgotten.add(consumer)
+            forget_progress(self._folder.path, *consumer)
 
     # What it holds
 
@@ -112,6 +124,13 @@ class StoreWatch:
             return None
         self._streams = self._folders_of(store)
         known = self._known.read()
+        if known is not None and known.may_lack_the_last:
+            log.error(
+                "the machine has started anew since %s, and the queue was not ended in order: if its power "
+                "failed, what was confirmed in the last second or two may be missing. Publish again what is "
+                "known of it; with sync=always nothing is lost",
+                _shown(known.at),
+            )
         if known is not None and (lost := missing(known, store.streams)):
             log.error(
                 "messages are missing in the queue's store %s: %s. They were there at %s; its files were "
@@ -121,16 +140,20 @@ class StoreWatch:
                 "; ".join(lost),
                 _shown(known.at),
             )
-        self._known.write(known_now(store.streams))
+        await self._know(store)
         return store
+
+    async def _know(self, store: StoreState, *, final: bool = False) -> None:
+        known = known_now(store.streams, final=final, sync=self._state.sync)
+        await asyncio.to_thread(self._known.write, known)  # a sync may take its time
 
     async def _count_on(self, store: StoreState | None) -> None:
         """Let a stream that has gone back give no sequence again: see there."""
         streams = {} if store is None else store.streams
         if any(one.delivered > one.state.last_seq for one in streams.values()):
-            gone_back = import_module("dovetail.transports.nats.gone_back")
+            stream_rollback = import_module("dovetail.transports.nats.stream_rollback")
             try:
-                await gone_back.count_on_at(self._state.url(self._folder.secret()))
+                await stream_rollback.skip_lost_sequences_at(self._state.url(self._folder.secret()))
             except QueueError as error:
                 log.error("what comes next may be handed to no group: %s", error)
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol, Unpack, cast
 
-from dovetail.arguments import check
+from dovetail.checks.arguments import check
+from dovetail.checks.rules import Seconds, seconds
 from dovetail.group import Group
+from dovetail.observing.traced_queue import TracedQueue
 from dovetail.options import ConnectArguments, QueueOptions
 from dovetail.queue import MessageQueue
-from dovetail.registry import make_transport
-from dovetail.rules import Seconds, seconds
-from dovetail.traced_queue import TracedQueue
+from dovetail.transports.registry import make_transport
 from dovetail.worker import Worker
 
 

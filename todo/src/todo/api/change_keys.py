@@ -1,9 +1,10 @@
 """The ids of changes, and what an Idempotency-Key stands for where an item is changed.
 
-The changes of one request have ids that begin later than any change that was seen. Their ends are derived:
-the first part from the key, the item and the field, the last part from all that the request sets. So a
-repetition is known by those ends, and so is another request under the same key, among what waits and in the
-item's history, whichever process was asked before.
+The ids of one request's changes begin with a time later than any change that was seen. Their ends are
+derived: the first part from the key, the item and the field, the last part from everything that the
+request sets. So a repeated request is recognised by these ends, and so is another request under the same
+key. They are looked up in the waiting changes and in the item's history, so it does not matter which
+process was asked first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from todo.changing import later_than
+from todo.changes import later_than
 from todo.events import (
     Change,
     ItemCompleted,

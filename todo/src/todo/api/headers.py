@@ -1,4 +1,4 @@
-"""Headers that keep a browser from storing the API's answers, and from taking them for something else."""
+"""Headers that keep a browser from storing answers of the API, and from guessing their type."""
 
 from __future__ import annotations
 

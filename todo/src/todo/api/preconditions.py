@@ -13,10 +13,10 @@ from hashlib import blake2b
 import msgspec
 
 from todo.api import problems
-from todo.api.finding import Found
 from todo.api.headers import Headers
 from todo.api.problems import Refused
 from todo.api.schemas import Status
+from todo.current_item import CurrentItem
 from todo.items import Item
 
 #: A list of entity tags as clients should send it, as a regular expression of ECMAScript.
@@ -43,16 +43,16 @@ def entity_tag(item: Item, status: Status) -> str:
     return f'"{digest}{_WAITING if status == "accepted" else ""}"'
 
 
-def check_preconditions(headers: Headers, found: Found) -> None:
+def check_preconditions(headers: Headers, found: CurrentItem) -> None:
     """Raise Refused where the request is meant for an item other than this one."""
     wanted, unwanted = _tags(headers, *_IF_MATCH), _tags(headers, *_IF_NONE_MATCH)
-    if found.item is None:
+    if found.there is None:
         return
-    tag = entity_tag(found.item, found.status)
+    tag = entity_tag(found.there, found.status)
     if wanted is not None:
         if not is_meant(wanted, tag):
             raise Refused(problems.changed_meanwhile(tag))
-        if wanted != ["*"] and not found.complete:
+        if wanted != ["*"] and not found.certain:
             raise Refused(problems.not_known())
     if unwanted is not None and is_known(unwanted, tag):
         raise Refused(problems.changed_meanwhile(tag))

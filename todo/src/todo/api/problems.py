@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from todo.api.headers import HEADERS
-from todo.serving.body import MAX_BODY
+from todo.http.limits import MAX_BODY
 
 #: Seconds after which a client may try again.
 RETRY_AFTER = 2

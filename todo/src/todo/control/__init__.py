@@ -1,1 +1,1 @@
-"""How `todo scale` reaches a running `todo up`: a Unix socket, one JSON object in a line each way."""
+"""How `todo scale` talks to a running `todo up`: over a Unix socket, one JSON object for each line."""

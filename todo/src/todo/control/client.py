@@ -1,4 +1,4 @@
-"""The side of `todo scale`: finds the running `todo up`, asks it, and yields its answers."""
+"""The client, for `todo scale`: finds the running `todo up`, sends the request, and yields the answers."""
 
 from __future__ import annotations
 

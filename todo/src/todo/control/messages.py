@@ -1,4 +1,4 @@
-"""What is said on the control socket: a Request, then Answers up to Done or Refused, each in a line."""
+"""The messages on the control socket: one Request, then Answers up to Done or Refused, each on a line."""
 
 from __future__ import annotations
 

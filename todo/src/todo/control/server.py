@@ -1,4 +1,4 @@
-"""The side of `todo up`: answers one request after the other, and is not hurt by what is none."""
+"""The server, in `todo up`: answers requests one after the other, and survives lines that are none."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Where a `todo up` listens for `todo scale`, and how it is found from the data folder.
 
-`<data_dir>/up/queue.lock` is held, as a lock of the kernel's, by the `todo up` that runs the folder's
-queue, `beside.lock` by the first of those that do not. The lock ends with its holder, however that ends.
-In the file stands the path of a socket that only the same user may use. It is in the same folder, or, where
-that path is too long for a socket or the file system knows none, in a new temporary folder.
+`<data_dir>/up/queue.lock` is locked by the `todo up` that runs the folder's queue, and `beside.lock` by
+the first of those that do not. These are kernel locks, which end with their process. The file contains
+the path of a socket that only the same user may use. It is in the same folder, or in a new temporary
+folder where that path is too long for a socket, or the file system has no sockets.
 """
 
 from __future__ import annotations

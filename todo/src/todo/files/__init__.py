@@ -1,1 +1,1 @@
-"""Lists as files: what is exported, and what can be imported."""
+"""Lists as files: exports, and what can be imported."""

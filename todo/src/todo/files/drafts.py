@@ -1,4 +1,4 @@
-"""What stands in a file, on its way to become items."""
+"""The content of a file on its way to become items."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from todo.fields import MAX_NOTES_LENGTH
 from todo.items import MAX_LENGTH, InvalidItem, Item, derived_id
-from todo.keeping import kept
 from todo.positions import added_position
+from todo.validation import validated_item
 
 #: Items of one file.
 MOST_ITEMS = 50_000
@@ -29,7 +29,7 @@ class WrongFile(ValueError):
 
 @dataclass
 class Draft:
-    """One item of a file, nothing of it checked."""
+    """One item of a file, not checked yet."""
 
     #: Where it stands, for people: "Row 5".
     place: str
@@ -113,7 +113,7 @@ def _item(draft: Draft, new_id: str, added: datetime) -> Item:
         notes=notes,
         position=str(draft.position),
     )
-    item = kept(item)
+    item = validated_item(item)
     if item.position == added_position(item.id, item.date_added):
         return Item(item.id, item.item, item.date_added, item.done, item.due, item.tags, item.notes)
     return item

@@ -1,1 +1,1 @@
-"""The message handlers: one group in each module, made by a function from what it needs."""
+"""The message handlers. Each module makes one group, with a function that takes what the group needs."""

@@ -1,4 +1,4 @@
-"""Answers who is there: every component has this group."""
+"""Answers WhoIsThere; every component runs this group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GROUP = "presence"
 
 
 class Work(Observer):
-    """Counts what became of the messages of this process."""
+    """Counts the outcome of the messages of this process."""
 
     def __init__(self) -> None:
         self.handled = 0

@@ -1,1 +1,1 @@
-"""What a component tells those who watch it: that it lives, whether it is ready, what it has done."""
+"""Monitoring of a component: whether it is alive and ready, and its metrics."""

@@ -1,4 +1,4 @@
-"""One answer to someone who watches."""
+"""One answer to a monitoring request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent, over whichever server."""
+    """What is sent, by whichever server."""
 
     body: bytes
     status: int = 200

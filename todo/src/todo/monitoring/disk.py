@@ -1,10 +1,10 @@
-"""Whether the disk of the data folder is full: then the queue on it takes nothing."""
+"""Whether the disk of the data folder is full; the embedded queue then takes nothing."""
 
 from __future__ import annotations
 
 import os
 
-from todo.joining import embedded_folder
+from todo.queue_address import embedded_folder
 from todo.settings import Settings
 
 #: Below this it counts as full, as it does for the embedded queue. Bytes.

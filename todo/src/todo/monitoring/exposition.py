@@ -1,4 +1,4 @@
-"""Metrics as Prometheus reads them. Slow to import, so it is loaded when someone asks."""
+"""Metrics in the format of Prometheus. Imported when they are first asked for, since that is slow."""
 
 from __future__ import annotations
 
@@ -41,7 +41,6 @@ class HttpCollector(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """Called by prometheus-client."""
         counts = self._metrics
         for name, documentation, value in (
             ("todo_tasks_created", "Items that the queue has accepted.", counts.created),

@@ -1,4 +1,4 @@
-"""What an HTTP component counts of its requests. Plain numbers, which become metrics when they are read."""
+"""Counts of the requests of an HTTP component. They are plain numbers, which become metrics when read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 
 class RouteNumbers:
-    """Of one method and route."""
+    """For one method and route."""
 
     __slots__ = ("buckets", "seconds", "statuses")
 
@@ -29,7 +29,7 @@ class RouteNumbers:
 
 @dataclass
 class HttpNumbers:
-    """Of all requests."""
+    """For all requests."""
 
     #: By method and route; there are as many as the application has, whatever strangers ask for.
     routes: defaultdict[tuple[str, str], RouteNumbers] = field(

@@ -1,4 +1,4 @@
-"""What one HTTP component counts."""
+"""Counts of what an HTTP component accepted and refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this process tells of itself, whichever server is asked."""
+"""Answers monitoring requests, for whichever server receives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a component can do all of its work: its queue and its database are asked."""
+"""Readiness of a component: the state of its queue and its database."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dovetail.embedded import running
 from todo.control.client import NobodyAnswers, ask
 from todo.control.messages import Accepted
-from todo.joining import embedded_folder
 from todo.process import CannotRun, run_process
+from todo.queue_address import embedded_folder
 from todo.scale.report import lines
 from todo.settings import Settings
 

@@ -1,4 +1,4 @@
-"""What `todo scale` says."""
+"""The output of `todo scale`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Full-text search: what the words of a text are, and what somebody looks for."""
+"""Full-text search: words of a text, and a page of what was found."""

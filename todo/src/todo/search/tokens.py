@@ -1,7 +1,7 @@
-"""The words of a text, the same for whoever writes an index and whoever asks it, on every database.
+"""The words of a text, the same for whoever writes an index and whoever searches it, on every database.
 
-Databases have ideas of their own of what a word is, which differ, and none has one for Chinese. So texts are
-taken apart here, and an index gets words of letters and digits alone.
+Databases differ in what a word is, and none finds words in Chinese. So texts are split here, and an index
+gets words of letters and digits only.
 """
 
 from __future__ import annotations

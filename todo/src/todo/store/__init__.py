@@ -11,7 +11,7 @@ from typing import Protocol
 from todo.events import Change, ChangeSaved
 from todo.items import Item
 from todo.store.address import parse
-from todo.store.query import Added, Counts, Page, Past, Query
+from todo.store.query import Added, Counts, KeptAndRemoved, Page, Past, Query
 
 
 class StoreUnavailable(Exception):
@@ -71,7 +71,11 @@ class Store(Protocol):
         """
 
     async def close(self) -> None:
-        """Give up every connection. Idempotent."""
+        """Close every connection, and return when none is open, also where this is cancelled. Idempotent.
+
+        What is being done has five seconds to end, and is given up then: it raises StoreUnavailable. Only
+        a disk or server that does not answer for fifteen seconds is not waited for, which the log says.
+        """
 
     async def add(self, items: Sequence[Item]) -> Added:
         """Insert in one transaction; those whose id the table has already, or had, stay as they are.
@@ -84,7 +88,7 @@ class Store(Protocol):
         """Keep these changes in one transaction, and bring their items up to date.
 
         In whatever order changes and items come, and however often, also from several processes at once:
-        the outcome is that of `todo.merging.merged`. One answer for each item, in the order of the changes.
+        the outcome is that of `todo.merge.merged`. One answer for each item, in the order of the changes.
         """
 
     async def put_back(self, items: Sequence[Item]) -> None:
@@ -125,6 +129,9 @@ class Store(Protocol):
     async def removed(self, ids: Sequence[str]) -> list[Item]:
         """Those of these that were removed, as they would be if they were restored now."""
 
+    async def kept_and_removed(self, ids: Sequence[str]) -> KeptAndRemoved:
+        """Both at once: an item that is removed or restored meanwhile is in one of the two."""
+
     async def changed_since(self, moment: datetime, limit: int = 100) -> list[Item]:
         """Items that were changed in the database since then, by its clients' clocks; and of the 5,000 that
         were added last, those that were saved since then.
@@ -139,6 +146,9 @@ class Store(Protocol):
     async def missing(self, ids: Sequence[str]) -> set[str]:
         """Those of the ids that the table does not have."""
 
+    async def saved_changes(self, changes: Sequence[Change]) -> set[str]:
+        """The ids of those of these changes that are kept."""
+
 
 def open_store(
     url: str,
@@ -151,13 +161,13 @@ def open_store(
     """The store at this address, with at most so many connections; nothing connects before it is used.
 
     `name` is what PostgreSQL shows of each connection, as `application_name`; `setting` is what messages
-    call the address. A `searchable` one is a `todo.store.search.SearchableStore`.
+    call the address. A `searchable` one is a `todo.store.search_index.SearchableStore`.
 
     Addresses: `sqlite:///path` and `postgresql://user:password@host/database`; ValueError for others.
     """
     address = replace(parse(url), setting=setting)
     # Imported only by those who open a store: it is half of a component's memory and start-up time.
-    module, kind = ("search", "SearchableStore") if searchable else ("sql", "SqlStore")
+    module, kind = ("search_index", "SearchableStore") if searchable else ("sql_store", "SqlStore")
     make = getattr(import_module(f"todo.store.{module}"), kind)
     store: Store = make(address, connections, name)
     return store

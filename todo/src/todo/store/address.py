@@ -1,4 +1,4 @@
-"""Addresses of databases: what is allowed, and how they are shown without their password."""
+"""Addresses of databases: which are allowed, and how they are shown without their password."""
 
 from __future__ import annotations
 

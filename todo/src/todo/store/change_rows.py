@@ -1,4 +1,4 @@
-"""Changes from and for rows of the table of changes, which anybody may have written, too."""
+"""Changes as rows of the table `changes`, which other programs may have written, too."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, case, func, or_, select, tuple_
 
-from todo.changing import is_change_id
+from todo.changes import is_change_id
 from todo.events import CHANGES, Change
 from todo.items import Item
-from todo.merging import FIELDS, REMOVED, WRITTEN, Value, value_of, with_value
-from todo.store.table import IDS, changes, insert_into
+from todo.merge import FIELDS, REMOVED, WRITTEN, Value, value_of, with_value
+from todo.store.tables import IDS, changes, insert_into
 
 log = logging.getLogger("todo.store")
 
@@ -40,7 +40,7 @@ _TYPES: dict[str, Any] = {
 _ITEM = msgspec.json.Decoder(Item)
 
 
-class Known(msgspec.Struct):
+class ItemChanges(msgspec.Struct):
     """What the table of changes has of one item."""
 
     #: As it was added; None where that is in `todos` only, or where the item has yet to come.
@@ -72,9 +72,9 @@ def keep_added(connection: Connection, items: Iterable[Item], now: datetime) -> 
         connection.execute(_upsert(connection.dialect.name), rows)
 
 
-def read(connection: Connection, ids: Sequence[str]) -> dict[str, Known]:
+def read(connection: Connection, ids: Sequence[str]) -> dict[str, ItemChanges]:
     """What there is of each of these items."""
-    found = {one: Known() for one in ids}
+    found = {one: ItemChanges() for one in ids}
     for row in connection.execute(_counting(), {"ids": ids}):
         known = found[row.item_id]
         if row.kind == ADDED:
@@ -149,7 +149,7 @@ def _upsert(kind: str) -> Any:
 def _counting() -> Select[Any]:
     """Of each item those that count, with their values, and without them the others of a text."""
     c = changes.c
-    same = {"reopened": "completed", "restored": "removed"}  # as in todo.merging.FIELDS
+    same = {"reopened": "completed", "restored": "removed"}  # as in todo.merge.FIELDS
     age = func.row_number().over(
         partition_by=(c.item_id, case(same, value=c.kind, else_=c.kind)),
         order_by=(c.change.desc(), c.kind.desc()),

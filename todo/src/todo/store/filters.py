@@ -1,4 +1,4 @@
-"""Which rows a query asks for."""
+"""The SQL conditions of a query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, and_, func, not_, or_, text
 
 from todo.store.query import Query
-from todo.store.table import ACTIVE, DONE, todos
+from todo.store.tables import ACTIVE, DONE, todos
 
 #: Words that are looked for, and characters of each, at most.
 _MOST_WORDS, _LONGEST_WORD = 10, 100

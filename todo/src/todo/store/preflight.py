@@ -1,4 +1,4 @@
-"""What is wrong with the file of a database, as far as that is seen without opening it as one."""
+"""What is wrong with the file of a database, as far as that can be seen without opening it."""
 
 from __future__ import annotations
 

@@ -6,17 +6,16 @@ import asyncio
 import logging
 from pathlib import Path
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from dovetail import plain_error
-from todo.reminder import Reminder
+from todo.log_backoff import LogBackoff
 from todo.store import StoreRefused, StoreUnavailable
 from todo.store.address import Address
-from todo.store.failures import reason, translated
+from todo.store.connections import Connections
+from todo.store.driver_errors import reason, translated
 from todo.store.preflight import wrong_file
 from todo.store.schema import upgrade
-from todo.store.transaction import run
 
 log = logging.getLogger("todo.store")
 
@@ -26,16 +25,16 @@ MIGRATION_SECONDS = 600.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 
 
-async def prepare(engine: Engine, address: Address) -> None:
+async def prepare(connections: Connections, address: Address) -> None:
     """As `todo.store.Store.prepare` says."""
-    pause, reminder = _FIRST_PAUSE_SECONDS, Reminder()
+    pause, log_backoff = _FIRST_PAUSE_SECONDS, LogBackoff()
     while True:
         try:
-            done = await _attempt(engine, address)
+            done = await _attempt(connections, address)
         except StoreRefused:
             raise
         except StoreUnavailable as error:
-            if reminder.due():
+            if log_backoff.due():
                 log.warning(
                     "waiting for the database at %s (%s): %s", address.shown, address.setting, error
                 )
@@ -48,13 +47,13 @@ async def prepare(engine: Engine, address: Address) -> None:
             return
 
 
-async def _attempt(engine: Engine, address: Address) -> str:
+async def _attempt(connections: Connections, address: Address) -> str:
     if address.file:
         _make_folder(address.file)
     try:
         with translated():
             async with asyncio.timeout(MIGRATION_SECONDS):
-                return await run(engine, upgrade)
+                return await connections.run(connections.engine, upgrade, checked=False)
     except DBAPIError as error:  # such as for what the address asks of the driver
         raise StoreRefused(reason(error)) from error
 

@@ -1,13 +1,14 @@
-"""Which items are to be read, and in which order."""
+"""Queries for items, and what they return."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from todo.items import Item
-from todo.merging import Value
+from todo.merge import Value
 
 Status: TypeAlias = Literal["all", "active", "done"]
 #: A field, ascending, or with "-" descending. "added" is the order of ids. Items that are not due are last
@@ -44,6 +45,14 @@ class Page:
     items: list[Item]
     #: What to give as `after` for those that follow; None where there are none.
     next: str | None = None
+
+
+@dataclass(frozen=True)
+class KeptAndRemoved:
+    """Of some ids, the items that there are, and those that were removed, as they would be if restored."""
+
+    kept: Sequence[Item] = ()
+    removed: Sequence[Item] = ()
 
 
 @dataclass(frozen=True)

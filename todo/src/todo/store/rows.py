@@ -1,4 +1,4 @@
-"""Items from rows that anybody may have written: SQLite takes any value in any column."""
+"""Makes items from rows, which other programs may have written: SQLite takes any value in any column."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from todo.fields import (
 )
 from todo.items import MAX_ID_LENGTH, MAX_LENGTH, InvalidItem, Item, is_uuid
 from todo.positions import added_position, is_position
-from todo.store.table import DONE, PLACE, UtcDateTime, todos
+from todo.store.tables import DONE, PLACE, UtcDateTime, todos
 
 log = logging.getLogger("todo.store")
 

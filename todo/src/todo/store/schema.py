@@ -1,4 +1,4 @@
-"""Brings the schema up to date, whoever else may be doing so."""
+"""Migrates the schema, safely for several processes at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from todo.store import SchemaTooNew, StoreRefused
-from todo.store.table import INDEXES, metadata, todos
+from todo.store.tables import INDEXES, metadata, todos
 
 #: The newest migration.
 HEAD = "0002"

@@ -1,4 +1,4 @@
-"""A span for each event that open pages are updated for."""
+"""A span for each event that updates open pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 100
 
 
 class PageSpans:
-    """From when an event was heard until the pages were told."""
+    """Spans from the time an event was received until the pages were told."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -23,17 +23,14 @@ class PageSpans:
         self._read: list[tuple[Received, int]] = []
 
     def heard(self, event: Received) -> None:
-        """As Following.heard."""
         if event.traceparent is not None:
             self._heard.append((event, time.time_ns()))
 
     def reading(self) -> None:
-        """As Following.reading."""
         self._read.extend(self._heard)
         self._heard.clear()
 
     def handed(self, pages: int) -> None:
-        """As Following.handed."""
         for event, heard_at in self._read:
             attributes: dict[str, str | int] = {
                 "messaging.operation.name": "process",

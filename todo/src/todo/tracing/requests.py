@@ -1,4 +1,4 @@
-"""A span for each request that adds an item, or changes one."""
+"""A span for each request that adds or changes an item."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _CHANGING = {
 
 
 class TracedRequests:
-    """Follows a request from its sender, who may have begun the trace, to what it publishes."""
+    """Continues the trace of the sender, if there is one, up to what the request publishes."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
         self._app = app
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, inside a span where something may be added or changed."""
         route = _route(scope) if scope["type"] == "http" else None
         if route is None:
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""A span for what is written into the database."""
+"""A span for each write to the database."""
 
 from __future__ import annotations
 

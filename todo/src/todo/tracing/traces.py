@@ -1,4 +1,4 @@
-"""Collects the spans of one process and sends them to a collector, in the background."""
+"""Collects the spans of one process, and sends them to a collector in the background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.trace import Tracer
 
 from dovetail.tracing import Tracing
 from todo.addresses import without_secrets
-from todo.reminder import Reminder
+from todo.log_backoff import LogBackoff
 
 log = logging.getLogger("todo.tracing")
 
@@ -32,7 +32,7 @@ _SYSTEMS = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "r
 
 
 class Traces:
-    """Of one component. Whoever opened it closes it, last of all."""
+    """The spans of one component. Whoever opened it closes it, last of all."""
 
     def __init__(self, endpoint: str, component: str) -> None:
         _say_seldom(endpoint)
@@ -76,16 +76,15 @@ class Traces:
 
 
 class _Seldom(logging.Handler):
-    """Says what the exporter complains of: it would do so for each batch, and with tracebacks."""
+    """Logs the exporter's errors seldom, and without tracebacks: it has one for each batch."""
 
     def __init__(self, shown: str) -> None:
         super().__init__(logging.WARNING)
         self._shown = shown
-        self._reminder = Reminder()
+        self._log_backoff = LogBackoff()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging."""
-        if self._reminder.due():
+        if self._log_backoff.due():
             reason = record.getMessage().splitlines()[0]
             log.warning(
                 "spans are lost: the collector at %s (TODO_TRACES_ENDPOINT): %s",

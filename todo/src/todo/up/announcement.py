@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from dovetail.embedded import EmbeddedServer
 from todo.components import API, WEB
-from todo.joining import queue_url
+from todo.queue_address import queue_url
 from todo.settings import Settings
 from todo.up.banner import Running, banner
 from todo.up.output import Output

@@ -1,4 +1,4 @@
-"""Runs a plan: the queue first, then the children, and all the way back."""
+"""Runs a plan: starts the queue, then the children, and stops them in reverse."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from todo.control.server import ControlServer
 from todo.control.unix_socket import ControlSocket
 from todo.data_folder import keep_to_ourselves
 from todo.exposure import check_exposed
-from todo.joining import embedded_folder
-from todo.opening import check_database
-from todo.ports import check_ports
+from todo.port_check import check_ports
 from todo.process import CannotRun
+from todo.queue_address import embedded_folder
+from todo.resources import check_database
 from todo.settings import Settings, environment_for_children
 from todo.up.announcement import Announcement
 from todo.up.child import Ending

@@ -1,4 +1,4 @@
-"""What `todo up` says when everything runs."""
+"""What `todo up` prints when everything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One child process, kept running."""
+"""One child process, restarted whenever it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The child processes of `todo up`: those of its plan, and those that come and go by `todo scale`."""
+"""The child processes of `todo up`: those of its plan, and those that `todo scale` adds."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import logging
 import sys
 
 from todo.components import QUEUE
-from todo.joining import embedded_folder
 from todo.process import run_process
+from todo.queue_address import embedded_folder
 from todo.settings import Settings, colours_wanted
 from todo.up.application import AlreadyRunning, Application
 from todo.up.output import Output, OutputHandler

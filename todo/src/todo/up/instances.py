@@ -1,4 +1,4 @@
-"""The processes of a component, and how they are called."""
+"""The instances of a component, and their names."""
 
 from __future__ import annotations
 

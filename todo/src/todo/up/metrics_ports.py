@@ -1,11 +1,11 @@
-"""The ports at which the components of one machine tell how they are."""
+"""The monitoring ports of the components on one machine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from todo.listening import Place, monitor_place
+from todo.listen_address import ListenAddress, monitoring_address
 from todo.settings import Settings
 from todo.settings_reader import SettingsInvalid
 
@@ -14,7 +14,7 @@ _LOOKED_AT = 1000
 
 
 class MetricsPorts:
-    """One for each instance, counted from the one that is set, leaving out those that others use."""
+    """One port for each instance, counted from the one that is set; ports in use are left out."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -30,10 +30,10 @@ class MetricsPorts:
         if self._settings.metrics_port is None:
             return {}
         if name not in self._taken:
-            self._taken[name] = self._next(monitor_place(self._settings))
+            self._taken[name] = self._next(monitoring_address(self._settings))
         return {"TODO_METRICS_PORT": str(self._taken[name])}
 
-    def _next(self, first: Place) -> int:
+    def _next(self, first: ListenAddress) -> int:
         settings = self._settings
         ours = {settings.web_port, settings.api_port, settings.queue_port}
         ours |= {settings.queue_monitor_port, *self._taken.values()}

@@ -1,6 +1,6 @@
-"""Lines of many processes on one terminal.
+"""Prints the lines of many processes on one terminal.
 
-What a process writes is escaped once more: not all of it comes from a log of ours.
+What a process prints is escaped once more, since not all of it comes from our log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dovetail import printable
 from todo.components import QUEUE
 
 #: Bytes read at once from a child.
-_PORTION = 65_536
+_CHUNK_BYTES = 65_536
 #: Cyan, yellow, green, magenta, blue, and their bright sisters: red is for errors.
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
@@ -72,8 +72,8 @@ class Output:
     async def copy(self, name: str, source: asyncio.StreamReader, stream: BinaryIO) -> bytes:
         """Write the source's lines until it ends; returns the last one."""
         rest, last = b"", b""
-        while portion := await source.read(_PORTION):
-            *lines, rest = (rest + portion).split(b"\n")
+        while chunk := await source.read(_CHUNK_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
             for last in lines:
                 self.line(name, last, stream)
         if rest:
@@ -91,7 +91,6 @@ class OutputHandler(logging.Handler):
         self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
         name = QUEUE if record.name.startswith("dovetail.embedded") else "todo"
         for line in self.format(record).split("\n"):
             self._output.line(name, line.encode(), sys.stderr.buffer)

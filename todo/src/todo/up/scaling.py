@@ -1,4 +1,4 @@
-"""Changes how many of a component run, and tells what runs: the answers to `todo scale`."""
+"""Answers `todo scale`: changes how many of a component run, and tells what runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to a form: a page to look at for a browser, JSON for the scripts of a page."""
+"""Answers to a form: a page for a browser, JSON for the scripts of a page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dovetail import QueueError, QueueUnavailable
-from todo.serving.body import BodyTooLarge
+from todo.http.body import BodyTooLarge
+from todo.http.limits import MAX_FORM
 from todo.web.forms import (
-    MAX_FORM,
     BrokenForm,
     WrongContentType,
     is_cross_site,
@@ -21,8 +21,8 @@ from todo.web.forms import (
 from todo.web.item_json import ItemJson
 from todo.web.language import Language
 from todo.web.notices import Notice
-from todo.web.reader import reader_of
 from todo.web.site import RETRY_AFTER, Site
+from todo.web.viewer import viewer_of
 
 Fields = dict[str, str]
 
@@ -57,7 +57,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What was sent, and by whom."""
+    """The fields of a form, and the request that sent it."""
 
     request: Request
     fields: Fields = field(default_factory=dict)
@@ -98,7 +98,7 @@ def accepted(site: Site, form: Form, answer: Accepted, notice: Notice) -> Respon
 def refused(site: Site, form: Form, error: Refusal) -> Response:
     """It was not accepted: a page that says why, or a sentence for the script to show."""
     headers = RETRY_AFTER if error.status == 503 else None
-    language = reader_of(form.request).language
+    language = viewer_of(form.request).language
     said = error.sentence(language)
     if form.wants_json:
         body = msgspec.json.encode({"error": said})

@@ -13,39 +13,39 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from dovetail import MessageQueue
+from todo.authentication.authenticator import CHALLENGE, Authenticator
+from todo.authentication.ended_sessions import EndedSessions
+from todo.authentication.sessions import Sessions
 from todo.data_folder import SIGNED_OUT, uses_data_folder
+from todo.http.headers import AddedHeaders
+from todo.http.probes import probe_routes
+from todo.http.request_metrics import RequestMetrics
 from todo.monitoring.disk import QueueDisk
 from todo.monitoring.monitor import Monitor
-from todo.serving.headers import AddedHeaders
-from todo.serving.measured import Measured
-from todo.serving.probes import probe_routes
 from todo.settings import Settings
-from todo.signing_in.ended import Ended
-from todo.signing_in.keeper import CHALLENGE, Keeper
-from todo.signing_in.sessions import Sessions
 from todo.store import Store
-from todo.web.adding import Adding
 from todo.web.assets import OFFLINE, SERVICE_WORKER, Assets
-from todo.web.calendar import CalendarPages
-from todo.web.changes import Changes
-from todo.web.failed_items import FailedItems
+from todo.web.calendar_page import CalendarPages
+from todo.web.change_endpoints import ChangeEndpoints
+from todo.web.diagnostics_page import DiagnosticsPage
+from todo.web.failure_actions import FailureActions
 from todo.web.failures import Failures
-from todo.web.gate import SIGN_IN, SIGN_OUT, Gate
 from todo.web.import_page import ImportPage
 from todo.web.item_page import ItemPage
 from todo.web.items_json import ItemsForScripts
 from todo.web.list_page import ListPage
-from todo.web.live.hub import LivePages
-from todo.web.live.looking import Sources
-from todo.web.live_stream import LiveStream
+from todo.web.live.endpoint import LiveEndpoint
+from todo.web.live.live_pages import LivePages
+from todo.web.live.poll import Sources
+from todo.web.new_item_page import NewItemPage
 from todo.web.notices import Notices
-from todo.web.offline import OfflinePage
-from todo.web.pages import Pages
-from todo.web.security import HEADERS, OTHERWISE
-from todo.web.sign_in import SignInPage
+from todo.web.offline_page import OfflinePage
+from todo.web.quick_add import answer_words
+from todo.web.security_headers import HEADERS, OTHERWISE
+from todo.web.sign_in_page import SignInPage
+from todo.web.sign_in_required import SIGN_IN, SIGN_OUT, SignInRequired
 from todo.web.site import Site
 from todo.web.templating import Templates
-from todo.web.wording import answer_words
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -65,11 +65,13 @@ def create_app(
     metrics = monitor.metrics
     metrics.live_pages = 0
     assets = Assets()
-    keeper = None
+    authenticator = None
     if settings.password:
-        ended = Ended(settings.data_dir / SIGNED_OUT if uses_data_folder(settings) else None)
-        keeper = Keeper(Sessions(settings.password, ended))
-    templates = Templates(assets, asks=keeper is not None)
+        ended = EndedSessions(
+            settings.data_dir / SIGNED_OUT if uses_data_folder(settings) else None
+        )
+        authenticator = Authenticator(Sessions(settings.password, ended))
+    templates = Templates(assets, asks=authenticator is not None)
     failures = Failures(queue)
     live = LivePages(Sources(queue, store, disk, failures), metrics)
     notices = Notices(f"todo_notice_{settings.web_port}")
@@ -79,13 +81,13 @@ def create_app(
             *_page_routes(site, assets),
             *_script_routes(site),
             *_item_routes(site),
-            *(_sign_in_routes(site, keeper) if keeper else ()),
+            *(_sign_in_routes(site, authenticator) if authenticator else ()),
             *probe_routes(monitor),
         ],
         middleware=[
-            Middleware(Measured, numbers=metrics.http),
+            Middleware(RequestMetrics, numbers=metrics.http),
             Middleware(AddedHeaders, always=HEADERS, otherwise=OTHERWISE),
-            *(_gate(site, keeper) if keeper else ()),
+            *(_sign_in_required(site, authenticator) if authenticator else ()),
         ],
         exception_handlers={
             HTTPException: _http_error_page(site),
@@ -98,13 +100,13 @@ def create_app(
 
 
 def _page_routes(site: Site, assets: Assets) -> list[Route]:
-    list_page, adding, files = ListPage(site), Adding(site), ImportPage(site)
+    list_page, adding, files = ListPage(site), NewItemPage(site), ImportPage(site)
     return [
         Route("/", list_page.show),
         Route("/list", list_page.show),
         Route("/new", adding.answer, methods=["GET", "POST"]),
         Route("/items", adding.answer, methods=["POST"]),
-        Route("/diagnostics", Pages(site).diagnostics),
+        Route("/diagnostics", DiagnosticsPage(site).diagnostics),
         Route("/import", files.answer, methods=["GET", "POST"]),
         Route("/export.{format}", files.export),
         *CalendarPages(site).routes(),
@@ -117,9 +119,9 @@ def _page_routes(site: Site, assets: Assets) -> list[Route]:
 
 def _script_routes(site: Site) -> list[Route]:
     """What open pages ask for."""
-    failed = FailedItems(site)
+    failed = FailureActions(site)
     return [
-        Route("/live", LiveStream(site).answer),
+        Route("/live", LiveEndpoint(site).answer),
         Route("/items", ItemsForScripts(site).answer),
         Route("/items/{id:path}/retry", failed.retry, methods=["POST"]),
         Route("/items/{id:path}/discard", failed.discard, methods=["POST"]),
@@ -127,7 +129,7 @@ def _script_routes(site: Site) -> list[Route]:
 
 
 def _item_routes(site: Site) -> list[Route]:
-    changes = Changes(site)
+    changes = ChangeEndpoints(site)
     return [
         Route("/items/clear-completed", changes.clear_completed, methods=["POST"]),
         Route("/items/restore", changes.restore_many, methods=["POST"]),
@@ -137,22 +139,29 @@ def _item_routes(site: Site) -> list[Route]:
     ]
 
 
-def _sign_in_routes(site: Site, keeper: Keeper) -> list[Route]:
-    page = SignInPage(site, keeper, _cookie(site.settings))
+def _sign_in_routes(site: Site, authenticator: Authenticator) -> list[Route]:
+    page = SignInPage(site, authenticator, _cookie(site.settings))
     return [
         Route(SIGN_IN, page.answer, methods=["GET", "POST"]),
         Route(SIGN_OUT, page.leave, methods=["POST"]),
     ]
 
 
-def _gate(site: Site, keeper: Keeper) -> list[Middleware]:
+def _sign_in_required(site: Site, authenticator: Authenticator) -> list[Middleware]:
     def signed_out(scope: Scope) -> Response:
         asked_by = HTTPConnection(scope)
         response = site.error(asked_by, 401, "error_signed_out", "error_signed_out_detail")
         response.headers.update(CHALLENGE)
         return response
 
-    return [Middleware(Gate, keeper=keeper, cookie=_cookie(site.settings), signed_out=signed_out)]
+    return [
+        Middleware(
+            SignInRequired,
+            authenticator=authenticator,
+            cookie=_cookie(site.settings),
+            signed_out=signed_out,
+        )
+    ]
 
 
 def _cookie(settings: Settings) -> str:

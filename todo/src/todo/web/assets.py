@@ -1,4 +1,4 @@
-"""Static files, served from memory under an address that changes when any of them does."""
+"""Static files, served from memory. Their address changes when any of them does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from todo.web.bundle import bundled
+from todo.web.script_bundle import bundled
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {

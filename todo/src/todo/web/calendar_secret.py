@@ -1,4 +1,4 @@
-"""What makes the calendar's address unguessable."""
+"""The secret in the calendar's address."""
 
 from __future__ import annotations
 

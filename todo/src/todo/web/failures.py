@@ -1,4 +1,4 @@
-"""What became of changes that could not be saved: the save-handler's dead letters."""
+"""Changes that could not be saved: the dead letters of the save-handler."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 from dovetail import DeadLetter, DovetailError, MessageQueue
 from todo.events import CHANGES, Change, NewItem
 from todo.items import Item, is_id
-from todo.merging import Value, field_of, value_of
-from todo.serving.waiting import GROUP
+from todo.merge import Value, field_of, value_of
+from todo.waiting_changes import GROUP
 from todo.web.item_json import Failure
 
 #: Letters that are looked at, the newest; what is older is for those who run the queue.
@@ -28,7 +28,7 @@ FRESH = 0.5
 
 @dataclass(frozen=True)
 class Failed:
-    """A change that was given up."""
+    """A change that became a dead letter."""
 
     letter: DeadLetter
     event: NewItem | Change
@@ -59,7 +59,7 @@ class Failed:
 
 
 class Failures:
-    """Reads them, and puts them right."""
+    """Reads, retries and discards them."""
 
     def __init__(self, queue: MessageQueue) -> None:
         self._queue = queue

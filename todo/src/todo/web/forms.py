@@ -1,4 +1,4 @@
-"""Reading what a browser's form has sent."""
+"""Reads a browser's form."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from todo.serving.body import read_body
+from todo.http.body import read_body
+from todo.http.limits import MAX_FORM, MAX_FORM_FIELDS
 
 #: Where a form may lead: a page of ours, never another server.
 _OURS = re.compile(r"/(?![/\\])[\w/.~?&=%+-]*", re.ASCII)
-#: Bytes: the longest notes take nine for a Chinese character, and twelve for an emoji.
-MAX_FORM = 256 * 1024
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -36,8 +35,14 @@ async def read_form(request: Request) -> dict[str, str]:
     if content_type.split(";", 1)[0].strip().lower() != _FORM:
         raise WrongContentType
     body = await read_body(request.receive, announced.encode() if announced else None, MAX_FORM)
+    # Not by Starlette's reader of forms: it takes bytes that are not UTF-8, and puts other characters there.
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=20)
+        pairs = parse_qsl(
+            body.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_FORM_FIELDS,
+        )
     except ValueError as error:
         raise BrokenForm from error
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""Files in and out: what a browser uploads becomes an import, and the list a file."""
+"""The import page and exports: an uploaded file becomes an import, and the list a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -19,20 +18,20 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Message
 
 from dovetail import NoGroup, QueueError, new_id
-from todo.changing import derived_change_id, is_change_id
+from todo.changes import derived_change_id, is_change_id
 from todo.files.drafts import WrongFile
-from todo.files.reading import MAX_FILE, read_file
-from todo.files.writing import FORMATS, exported
+from todo.files.export_writer import FORMATS, exported
+from todo.files.import_reader import MAX_FILE, read_file
+from todo.http.body import BodyTooLarge, read_body
+from todo.imports import Imports, Progress
 from todo.items import Item
-from todo.serving.body import BodyTooLarge, read_body
-from todo.serving.importing import Imports, Progress
+from todo.quick_add import all_languages
 from todo.store import StoreUnavailable
 from todo.web.answers import Refusal, not_accepted
 from todo.web.forms import is_cross_site
 from todo.web.language import Language
-from todo.web.reader import reader_of
 from todo.web.site import RETRY_AFTER, Site
-from todo.words import all_languages
+from todo.web.viewer import viewer_of
 
 #: Bytes of a form with a file, beside the file.
 _FRAME = 16 * 1024
@@ -43,14 +42,14 @@ _PLACE = re.compile(r"((?:Line|Item) \d+): ")
 
 @dataclass(frozen=True)
 class Upload:
-    """What was sent, and the id under which sending it again adds nothing."""
+    """The items of a file, and the id under which sending it again adds nothing."""
 
     items: list[Item]
     id: str
 
 
 class ImportPage:
-    """Shows how far imports are, and begins them."""
+    """Begins imports, and shows their progress."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -68,7 +67,7 @@ class ImportPage:
         except WrongFile as error:
             return self._refused(request, 422, list(error.lines))
         except Refusal as error:
-            said = error.sentence(reader_of(request).language)
+            said = error.sentence(viewer_of(request).language)
             return self._refused(request, error.status, [said])
         place = f"/import?{urlencode({'id': upload.id})}"
         if _wants_json(request):
@@ -100,7 +99,7 @@ class ImportPage:
 
     def _refused(self, request: Request, status: int, lines: list[str]) -> Response:
         headers = RETRY_AFTER if status == 503 else None
-        language = reader_of(request).language
+        language = viewer_of(request).language
         said = [_said(language, line) for line in lines]
         if _wants_json(request):
             return _json({"error": said[0], "lines": said[1:]}, status, headers)
@@ -117,23 +116,16 @@ class ImportPage:
         name = request.path_params["format"]
         if name not in FORMATS:
             raise HTTPException(404)
-        parts = exported(self._site.store, name)
         try:
-            first = await anext(parts)
+            parts = await exported(self._site.store, name)
         except StoreUnavailable:
             return self._site.error(request, 503, "error_database", "error_database_detail")
-        day = reader_of(request).today
+        day = viewer_of(request).today
         return StreamingResponse(
-            _together(first, parts),
+            parts,
             media_type=FORMATS[name].media_type,
             headers={"Content-Disposition": f'attachment; filename="todo-{day}.{name}"'},
         )
-
-
-async def _together(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for part in parts:
-        yield part
 
 
 async def _upload(request: Request) -> Upload:

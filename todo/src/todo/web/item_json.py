@@ -1,4 +1,4 @@
-"""An item as the scripts of a page get it."""
+"""An item as JSON for the scripts of a page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import msgspec
 
 from todo.fields import MAX_NOTES_LENGTH
 from todo.items import MAX_LENGTH, Item
-from todo.merging import Value
+from todo.merge import Value
 from todo.positions import position_of
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a change of it became a dead letter, and which; what it would have set, to be copied."""
+    """Why a change became a dead letter, and which; the value that it would have set, to be copied."""
 
     reason: str
     letter: str
@@ -22,7 +22,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class ItemJson(msgspec.Struct, frozen=True):
-    """What is known of it here; `waiting` are changes that are accepted and not yet saved."""
+    """All that is known of an item; `waiting` are changes that are accepted and not yet saved."""
 
     id: str
     item: str

@@ -1,4 +1,4 @@
-"""The words of the pages, one file for each language: adding a file adds a language."""
+"""The texts of the pages, one file for each language. Adding a file adds a language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 
 
 class Language:
-    """One file of words. A text that it lacks is that of the default language."""
+    """One file of texts. What it lacks is taken from the default language."""
 
     def __init__(self, code: str, words: Mapping[str, Any]) -> None:
         self.code = code

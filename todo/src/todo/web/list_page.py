@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from dovetail import new_id
 from todo.web.answers import Form
-from todo.web.asked import Asked, asked_for
-from todo.web.contents import read_contents
 from todo.web.failures import latest_by_item
-from todo.web.reader import reader_of
+from todo.web.list_contents import read_contents
+from todo.web.list_query import ListQuery, list_query_of
 from todo.web.site import RETRY_AFTER, Site
+from todo.web.viewer import viewer_of
 
 
 class ListPage:
@@ -24,17 +24,17 @@ class ListPage:
 
     async def show(self, request: Request) -> Response:
         """GET / and /list."""
-        return await self._page(Form(request), asked_for(request.query_params), 200)
+        return await self._page(Form(request), list_query_of(request.query_params), 200)
 
     async def again(self, form: Form, status: int, said: str) -> Response:
         """The same with the text that was not accepted, and why."""
         query = dict(parse_qsl(urlsplit(form.place).query))
-        return await self._page(form, asked_for(query), status, said)
+        return await self._page(form, list_query_of(query), status, said)
 
-    async def _page(self, form: Form, asked: Asked, status: int, error: str = "") -> Response:
-        reader = reader_of(form.request)
+    async def _page(self, form: Form, asked: ListQuery, status: int, error: str = "") -> Response:
+        viewer = viewer_of(form.request)
         contents = await read_contents(
-            self._site.queue, self._site.store, asked, reader.today, zone=reader.zone
+            self._site.queue, self._site.store, asked, viewer.today, zone=viewer.zone
         )
         failed = await self._site.failures.read()
         if not asked.after and not asked.narrowed:

@@ -53,7 +53,7 @@ class Said:
 
 
 class Notices:
-    """Carries notices from one page to the next in a cookie; nothing in it is believed."""
+    """Carries notices from one page to the next in a cookie, whose content is not trusted."""
 
     def __init__(self, cookie: str) -> None:
         self._cookie = cookie
@@ -95,7 +95,7 @@ class Notices:
 
 
 def in_words(notice: Notice, language: Language) -> Said | None:
-    """The notice for its reader; None where its words are not known."""
+    """The notice for its viewer; None where its words are not known."""
     values = dict(notice.values)
     if not values.get("item", True):
         values["item"] = language.text("an_item")

@@ -13,10 +13,10 @@ from todo.monitoring.metrics import Metrics
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.failures import Failures
-from todo.web.live.hub import LivePages
+from todo.web.live.live_pages import LivePages
 from todo.web.notices import Notices, in_words
-from todo.web.reader import reader_of
 from todo.web.templating import Templates
+from todo.web.viewer import viewer_of
 
 #: Of gzip: the next ones take longer and save little.
 _LEVEL = 4
@@ -46,13 +46,13 @@ class Site:
         **context: object,
     ) -> HTMLResponse:
         """A response with one page, in the language and the time zone of whoever asks."""
-        reader = reader_of(asked_by)
+        viewer = viewer_of(asked_by)
         context.setdefault("here", "")
         says = "notice" not in context
         if says:
             notice = self.notices.read(asked_by)
-            context["notice"] = in_words(notice, reader.language) if notice else None
-        content = self.templates.render(template, reader, **context)
+            context["notice"] = in_words(notice, viewer.language) if notice else None
+        content = self.templates.render(template, viewer, **context)
         response = HTMLResponse(content, status, headers)
         pack(response, asked_by)
         if says:
@@ -63,7 +63,7 @@ class Site:
         self, asked_by: HTTPConnection, status: int, title: str, detail: str, **values: object
     ) -> HTMLResponse:
         """A response that says what went wrong and what to do; both are keys of the language's file."""
-        said = reader_of(asked_by).language.text
+        said = viewer_of(asked_by).language.text
         return self.page(
             asked_by, "error.html", status, title=said(title), detail=said(detail, **values)
         )

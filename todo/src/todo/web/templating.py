@@ -1,4 +1,4 @@
-"""Pages from templates."""
+"""Renders pages from templates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dovetail import printable
 from todo.items import MAX_LENGTH, is_blank
 from todo.positions import position_of
 from todo.web.assets import Assets
-from todo.web.reader import Reader
+from todo.web.viewer import Viewer
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -45,10 +45,10 @@ class Templates:
             "visible": visible,
         }
 
-    def render(self, name: str, reader: Reader | None = None, **context: object) -> str:
-        """The text of one template, in the reader's language: there, `t` gives the words of a key."""
-        if reader:
-            context |= {"reader": reader, "t": reader.language.text}
+    def render(self, name: str, viewer: Viewer | None = None, **context: object) -> str:
+        """The text of one template, in the viewer's language: there, `t` gives the words of a key."""
+        if viewer:
+            context |= {"viewer": viewer, "t": viewer.language.text}
         return self._environment.get_template(name).render(context)
 
 

@@ -1,4 +1,4 @@
-"""Events as they are sent: structured CloudEvents in JSON, signed as Standard Webhooks has it."""
+"""Events as they are sent: structured CloudEvents in JSON, signed as Standard Webhooks specifies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One HTTP request, within bounds: to an address that was looked at, no redirects, little read, in time."""
+"""Sends one HTTP request within limits: to a checked address, without redirects, and in limited time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CLOSE_SECONDS = 1.0
 
 
 class Unreachable(Exception):
-    """No connection came about: nobody listens there, or nobody whom the certificate names."""
+    """No connection could be made: nobody listens there, or the certificate names somebody else."""
 
 
 class NoHttp(Exception):
-    """What answered does not speak HTTP, or broke off."""
+    """What answered does not speak HTTP, or closed the connection early."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What matters of an answer."""
+    """The parts of an answer that matter."""
 
     status: int
     retry_after: str = ""
@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may do."""
+    """The limits of a request."""
 
     seconds: float = 10.0
     #: Whether it may reach private addresses.
@@ -116,10 +116,10 @@ class _Reading:
         self.answer: Answer | None = None
         self.ended = False
 
-    def feed(self, portion: bytes) -> None:
+    def feed(self, chunk: bytes) -> None:
         """Take what came. Raises NoHttp."""
         try:
-            self._parser.feed_data(portion)
+            self._parser.feed_data(chunk)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise NoHttp("what came back is no HTTP") from error
 
@@ -141,11 +141,11 @@ async def _answer(reader: asyncio.StreamReader) -> Answer:
     read = 0
     try:
         while not reading.ended and read < MOST_BYTES:
-            portion = await reader.read(MOST_BYTES - read)
-            if not portion:
+            chunk = await reader.read(MOST_BYTES - read)
+            if not chunk:
                 break
-            read += len(portion)
-            reading.feed(portion)
+            read += len(chunk)
+            reading.feed(chunk)
     except OSError as error:
         if reading.answer is None:
             raise NoHttp(f"it broke off: {plain_error(error)}") from error

@@ -1,8 +1,8 @@
-"""Which addresses belong to the public Internet, and which a name leads to.
+"""Which addresses are on the public Internet, and what a name resolves to.
 
-An address that somebody gave must not let events, or the answers to them, reach what stands behind the
-firewall: this machine, its network, a cloud's metadata. So the address that is connected to is the one that
-was looked at, and not what the name leads to a moment later (DNS rebinding).
+An address that somebody configured must not let events, or the answers to them, reach what is behind the
+firewall: this machine, its network, a cloud's metadata. So the connection is made to the very address
+that was checked, and not to what the name resolves to a moment later (DNS rebinding).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dovetail.cli.lazy import Lazy, LazyGroup
 
-_LOOKING = "dovetail.cli.dead.looking"
-_CHANGING = "dovetail.cli.dead.changing"
+_LIST_SHOW = "dovetail.cli.dead.list_show"
+_REPLAY_DROP = "dovetail.cli.dead.replay_drop"
 
 HELP = """Dead letters: messages that a group gave up, kept with the reason for you to decide.
 
@@ -19,9 +19,9 @@ command = LazyGroup(
     name="dead",
     help=HELP,
     lazy={
-        "list": Lazy(_LOOKING, "list_letters", "List them, newest first."),
-        "show": Lazy(_LOOKING, "show_letter", "Show everything about one."),
-        "replay": Lazy(_CHANGING, "replay", "Hand them back to the group that failed."),
-        "drop": Lazy(_CHANGING, "drop", "Remove them for good."),
+        "list": Lazy(_LIST_SHOW, "list_letters", "List them, newest first."),
+        "show": Lazy(_LIST_SHOW, "show_letter", "Show everything about one."),
+        "replay": Lazy(_REPLAY_DROP, "replay", "Hand them back to the group that failed."),
+        "drop": Lazy(_REPLAY_DROP, "drop", "Remove them for good."),
     },
 )

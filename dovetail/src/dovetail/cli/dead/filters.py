@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from dovetail.letters import LetterFilter, Wanted
-from dovetail.rules import MOST_LISTED
+from dovetail.dead_letter import LetterFilter, Wanted
+from dovetail.limits import MOST_LISTED
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 from dovetail.cli.address import Address
 from dovetail.cli.dead.filters import is_open, take_filter
 from dovetail.cli.progress import said_if_slow
-from dovetail.letters import Wanted
+from dovetail.dead_letter import Wanted
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dovetail.cli.lazy import Lazy, LazyGroup
 
-_CHANGING = "dovetail.cli.group.changing"
+_RENAME_REMOVE = "dovetail.cli.group.rename_remove"
 
 HELP = """Groups: who handles what, whether anybody runs, and the end of those that are not needed any more.
 
@@ -18,8 +18,8 @@ command = LazyGroup(
     name="group",
     help=HELP,
     lazy={
-        "list": Lazy("dovetail.cli.group.listing", "list_groups", "List them, with who runs."),
-        "rename": Lazy(_CHANGING, "rename", "Give one another name, with all it has."),
-        "remove": Lazy(_CHANGING, "remove", "Forget one, or one of its subjects, for good."),
+        "list": Lazy("dovetail.cli.group.list", "list_groups", "List them, with who runs."),
+        "rename": Lazy(_RENAME_REMOVE, "rename", "Give one another name, with all it has."),
+        "remove": Lazy(_RENAME_REMOVE, "remove", "Forget one, or one of its subjects, for good."),
     },
 )

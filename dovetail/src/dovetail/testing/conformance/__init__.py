@@ -17,32 +17,32 @@ A transport's test file is its features, the addresses of its queue, and the inh
 
 from __future__ import annotations
 
-from dovetail.testing.conformance.asking import Asking
 from dovetail.testing.conformance.batching import Batching
 from dovetail.testing.conformance.calling import Calling
-from dovetail.testing.conformance.carrying import Carrying
-from dovetail.testing.conformance.causing import Causing
 from dovetail.testing.conformance.commanding import Commanding
+from dovetail.testing.conformance.contents import Contents
 from dovetail.testing.conformance.dead_letters import DeadLetters
 from dovetail.testing.conformance.draining import Draining
 from dovetail.testing.conformance.features import Features
-from dovetail.testing.conformance.filling import Filling
 from dovetail.testing.conformance.gathering import Gathering
 from dovetail.testing.conformance.giving_up import GivingUp
+from dovetail.testing.conformance.groups import ManagedGroups
+from dovetail.testing.conformance.inspection import Inspection
 from dovetail.testing.conformance.killing import Killing
 from dovetail.testing.conformance.leases import Leases
-from dovetail.testing.conformance.leaving import Leaving
+from dovetail.testing.conformance.leftovers import Leftovers
+from dovetail.testing.conformance.limits import Limits
 from dovetail.testing.conformance.listening import Listening
-from dovetail.testing.conformance.looking import Looking
-from dovetail.testing.conformance.managing import Managing
 from dovetail.testing.conformance.many_letters import ManyLetters
 from dovetail.testing.conformance.mistakes import Mistakes
 from dovetail.testing.conformance.observing import Observing
 from dovetail.testing.conformance.opening import Opening
 from dovetail.testing.conformance.outages import Outages
+from dovetail.testing.conformance.outgoing import OutgoingMessages
 from dovetail.testing.conformance.pausing import Pausing
 from dovetail.testing.conformance.pinging import Pinging
 from dovetail.testing.conformance.publishing import Publishing
+from dovetail.testing.conformance.requests import Requests
 from dovetail.testing.conformance.restarting import Restarting
 from dovetail.testing.conformance.retrying import Retrying
 from dovetail.testing.conformance.routing import Routing
@@ -67,19 +67,19 @@ class TransportConformance(
     Leases,
     Batching,
     Calling,
-    Causing,
+    OutgoingMessages,
     Commanding,
-    Asking,
+    Requests,
     Gathering,
     Listening,
-    Carrying,
-    Filling,
+    Contents,
+    Limits,
     Pinging,
     Observing,
     Draining,
-    Leaving,
-    Looking,
-    Managing,
+    Leftovers,
+    Inspection,
+    ManagedGroups,
     Killing,
     Restarting,
     Outages,

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from dovetail import Group, MessageQueue, Worker, connect
-from dovetail.testing.conformance.asking import answering_otherwise
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Question, fresh, question
+from dovetail.testing.conformance.requests import answering_otherwise
 
 
 class Gathering(Conformance):

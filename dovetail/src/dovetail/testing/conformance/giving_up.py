@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dovetail import Backoff, Context, Group, MessageQueue, Reject, Worker
-from dovetail.envelope import encode
+from dovetail.codec.envelope import encode
 from dovetail.testing.conformance.base import Conformance, adding_to, recording
 from dovetail.testing.conformance.names import NESTED, Numbered, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import Seen, all_handled

@@ -12,7 +12,7 @@ import pytest
 from dovetail import Context, Group, MessageQueue, Worker
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
-from dovetail.testing.conformance.processes import crew, start
+from dovetail.testing.conformance.processes import start, worker_processes
 from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled
 
@@ -50,7 +50,7 @@ class Killing(Conformance):
         self.need("processes")
         event, group, count = numbered(), fresh("group"), KILLED_MESSAGES
         await queue.publish_many([event(number) for number in range(count)])
-        with crew(address, group, event.__subject__, tmp_path / "handled") as members:
+        with worker_processes(address, group, event.__subject__, tmp_path / "handled") as members:
             for _ in range(MEMBERS):
                 members.start()
             for part in range(1, KILLS + 1):
@@ -75,7 +75,7 @@ class Killing(Conformance):
         self.need("processes")
         event, group, count = numbered(), fresh("group"), STOPPED_MESSAGES
         await queue.publish_many([event(number) for number in range(count)])
-        with crew(address, group, event.__subject__, tmp_path / "handled") as members:
+        with worker_processes(address, group, event.__subject__, tmp_path / "handled") as members:
             members.start()
             for part in range(1, STOPS + 1):
                 await members.have_handled(part * count // (STOPS + 2))

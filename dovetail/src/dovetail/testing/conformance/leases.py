@@ -39,7 +39,7 @@ class Leases(Conformance):
             if message.number == 0:
                 await asyncio.sleep(2.5 * LEASE_SECONDS)
 
-        # What waits behind the slow one, in the same hands, must be kept as well.
+        # What waits behind the slow one, with the same member, must be kept as well.
         await queue.publish_many([event(number) for number in range(8)])
         async with connect(address) as another, Worker(queue, [group]):
             await calls.has(1)

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 from dovetail import Backoff, Context, Group, MessageQueue, Retry, Worker
-from dovetail.group_options import MOST_PREFETCH
-from dovetail.rules import MOST_SECONDS
+from dovetail.limits import MOST_PREFETCH, MOST_SECONDS
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, fresh, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from dovetail import MessageQueue, NoAnswer, QueueUnavailable, Worker, connect
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.load import Load
 from dovetail.testing.conformance.names import Numbered, fresh, numbered, numbers, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers.process import Server

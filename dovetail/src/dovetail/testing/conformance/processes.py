@@ -22,7 +22,7 @@ def start(program: str, *arguments: str, stdout: int | None = None) -> subproces
     return subprocess.Popen(command, stdout=stdout)
 
 
-class Crew:
+class WorkerProcesses:
     """Processes of one group, and what they handled."""
 
     def __init__(self, address: str, group: str, subject: str, path: Path) -> None:
@@ -65,9 +65,11 @@ class Crew:
 
 
 @contextmanager
-def crew(address: str, group: str, subject: str, path: Path) -> Iterator[Crew]:
+def worker_processes(
+    address: str, group: str, subject: str, path: Path
+) -> Iterator[WorkerProcesses]:
     """Nobody at first; whoever still runs in the end is killed."""
-    members = Crew(address, group, subject, path)
+    members = WorkerProcesses(address, group, subject, path)
     try:
         yield members
     finally:

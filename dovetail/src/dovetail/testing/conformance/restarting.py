@@ -19,7 +19,6 @@ from dovetail import (
     Worker,
     connect,
 )
-from dovetail.testing.conformance.asking import answering
 from dovetail.testing.conformance.base import Conformance, recording
 from dovetail.testing.conformance.listening import listening
 from dovetail.testing.conformance.load import Load
@@ -32,6 +31,7 @@ from dovetail.testing.conformance.names import (
     order,
     question,
 )
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.sizes import size
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers.process import Server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dovetail import Backoff, Context, Group, MessageQueue, Received, Reject, Worker, connect
-from dovetail.subjects import LONGEST_SUBJECT
+from dovetail.limits import LONGEST_SUBJECT
 from dovetail.testing.conformance.base import Conformance
 from dovetail.testing.conformance.names import Numbered, Order, fresh, fresh_subject, numbered
 from dovetail.testing.conformance.waiting import Seen, all_handled

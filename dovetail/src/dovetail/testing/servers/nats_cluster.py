@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -64,22 +65,26 @@ class NatsCluster:
         self.servers.append(server)
         await self.ready()
 
-    async def mend(self) -> None:
+    async def mend(self, within: float = LIMIT_SECONDS) -> None:
         """All run and are `ready`, whatever a test that failed has left behind."""
         for server in self.servers:
             server.resume()
         await asyncio.gather(*(one.start() for one in self.servers if not one.running))
-        await self.ready()
+        await self.ready(within)
 
-    async def ready(self) -> None:
-        """Return when each server that runs has caught up with the others. Raises ServerFailed."""
+    async def ready(self, within: float = LIMIT_SECONDS) -> None:
+        """Return when each server that runs has caught up with the others. Raises ServerFailed.
+
+        That is after so many seconds, with what the server says.
+        """
+        said = ""
         try:
-            async with asyncio.timeout(LIMIT_SECONDS):
+            async with asyncio.timeout(within):
                 for server in self.servers:
-                    while server.running and not await _is_healthy(server):  # noqa: ASYNC110 - it has no signal
+                    while server.running and (said := await _complaint(server)):  # noqa: ASYNC110 - no signal
                         await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
-            raise ServerFailed("the servers of the cluster do not agree on a leader") from error
+            raise ServerFailed(f"a server of the cluster is not well: {said}") from error
 
     async def leader(self, stream: str = "") -> NatsServer:
         """The server that leads this stream, or all of JetStream where none is named."""
@@ -112,9 +117,15 @@ def _leader_of(said: dict[str, Any], stream: str) -> str:
     )
 
 
-async def _is_healthy(server: NatsServer) -> bool:
-    said = await _asked(server, "/healthz")
-    return said is not None and said.get("status") == "ok"
+async def _complaint(server: NatsServer) -> str:
+    """What the server's monitor complains of; "" where it is well."""
+    try:
+        answer = await asyncio.to_thread(_get, server.monitor_url + "/healthz")
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+    except OSError as error:
+        return str(error)
+    return "" if json.loads(answer)["status"] == "ok" else answer.decode()
 
 
 async def _asked(server: NatsServer, path: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ class Proxy:
     """An async context manager; `url` is the server's address through it."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
         self._listener: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -24,7 +24,7 @@ class Proxy:
     @property
     def url(self) -> str:
         assert self._listener is not None
-        scheme = self._server.url.partition("://")[0]
+        scheme = self.server.url.partition("://")[0]
         return f"{scheme}://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
@@ -58,7 +58,7 @@ class Proxy:
         self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter
     ) -> None:
         try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server.port)
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.server.port)
         except OSError:
             to_client.transport.abort()
             return

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import count
 from typing import cast
 
+from dovetail import clock
+from dovetail.dead_letter import DeadLetter
 from dovetail.delivery import Delivery
-from dovetail.letters import DeadLetter
-from dovetail.transports.memory.store import Backlog, Held, Store
+from dovetail.transports.memory.backlog import Backlog, Pending
+from dovetail.transports.memory.store import Store
 
 _members = count(1)
 
 
 class MemoryDelivery(Delivery):
-    """Known by its sequence."""
+    """Known by its sequence in the store."""
 
-    __slots__ = ("held",)
+    __slots__ = ("pending",)
 
-    held: Held
+    def __init__(self, pending: Pending) -> None:
+        one = pending.message
+        super().__init__(one.subject, one.body, one.headers, pending.attempt, pending.unsettled)
+        self.pending = pending
 
     @property
     def key(self) -> str:
-        """The sequence in the store."""
-        return str(self.held.message.sequence)
+        return str(self.pending.sequence)
 
 
 class MemorySubscription:
@@ -39,10 +42,9 @@ class MemorySubscription:
         self._closed = False
         backlog.members += 1
         self._stopped = False
-        self._keeper = asyncio.create_task(self._keep())
+        self._renewal = asyncio.create_task(self._renew())
 
     async def fetch(self, most: int) -> Sequence[Delivery]:
-        """As Subscription.fetch."""
         backlog = self._backlog
         while not self._stopped:
             backlog.arrived.clear()
@@ -50,7 +52,7 @@ class MemorySubscription:
             if taken := backlog.take(self._member, min(most, room)):
                 if backlog.waiting:
                     backlog.arrived.set()  # for the other members
-                return [_delivery(held) for held in taken]
+                return [MemoryDelivery(pending) for pending in taken]
             backlog.idle += 1
             try:
                 async with asyncio.timeout(backlog.next_change()):
@@ -62,56 +64,45 @@ class MemorySubscription:
         return ()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """As Subscription.ack."""
         for delivery in deliveries:
-            self._take_back(delivery)
+            self._settle(delivery)
 
     async def retry(self, delivery: Delivery, pause: float) -> None:
-        """As Subscription.retry."""
-        if held := self._take_back(delivery):
-            self._backlog.add(held.message, delay=pause, attempt=held.attempt + 1, lost=held.lost)
+        if pending := self._settle(delivery):
+            pending.attempt += 1
+            self._backlog.put_back(pending, pause)
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        """As Subscription.release."""
         for delivery in deliveries:
-            if held := self._take_back(delivery):
-                self._backlog.add(held.message, attempt=held.attempt, lost=held.lost)
+            if pending := self._settle(delivery):
+                self._backlog.put_back(pending)
 
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
-        """As Subscription.bury."""
-        if self._take_back(delivery):
-            self._store.letterbox.keep(letter)
+        claim = self._backlog.claim
+        is_there = self._store.backlogs.get((claim.group, claim.subject)) is self._backlog
+        if self._settle(delivery) and is_there:  # a group that was removed has no letters
+            self._store.dead_letters.keep(letter)
 
     async def stop(self) -> None:
-        """As Subscription.stop."""
         self._stopped = True
         self._backlog.arrived.set()
 
     async def close(self) -> None:
-        """As Subscription.close."""
         await self.stop()
         if not self._closed:
             self._closed = True
             self._backlog.members -= 1
-            self._backlog.left = datetime.now(UTC)
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
+            self._backlog.left = clock.now()
+        self._renewal.cancel()
+        await asyncio.gather(self._renewal, return_exceptions=True)
 
-    def _take_back(self, delivery: Delivery) -> Held | None:
+    def _settle(self, delivery: Delivery) -> Pending | None:
+        """What was in flight; None where it was settled before, or its lease has ended."""
         self._backlog.arrived.set()  # there is room again
-        held = cast(MemoryDelivery, delivery).held
-        return held if self._backlog.settle(held) else None
+        pending = cast(MemoryDelivery, delivery).pending
+        return pending if self._backlog.settle(pending) else None
 
-    async def _keep(self) -> None:
+    async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._backlog.claim.lease / 3)
             self._backlog.renew(self._member)
-
-
-def _delivery(held: Held) -> MemoryDelivery:
-    message = held.message
-    delivery = MemoryDelivery(
-        message.subject, message.body, message.headers, held.attempt, held.lost
-    )
-    delivery.held = held
-    return delivery

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from itertools import islice
 
-from dovetail.answering import failure_answer
+from dovetail import clock
+from dovetail.codec.envelope import Received, received
+from dovetail.dead_letter import DeadLetter, LetterFilter
 from dovetail.delivery import Claim, Outgoing
-from dovetail.envelope import Received, received
-from dovetail.errors import DeadLetterNotFound, MessageTooLarge, NobodyListening, QueueUnavailable
-from dovetail.letters import DeadLetter, LetterFilter
-from dovetail.mailbox import Mailbox
-from dovetail.members import Members
-from dovetail.named import renamed
+from dovetail.errors import MessageTooLarge, NobodyListening, QueueUnavailable
 from dovetail.options import QueueOptions
-from dovetail.status import GroupStatus, QueueStatus
-from dovetail.subjects import matches
+from dovetail.status import Members, QueueStatus
 from dovetail.transport import Answerer, Done, Mend, Subscription
-from dovetail.transports.memory.store import Backlog, Store
+from dovetail.transports.common.group_names import renamed
+from dovetail.transports.common.mailbox import Mailbox
+from dovetail.transports.common.requests import AnswerTasks, answers_until, fitting_answer
+from dovetail.transports.common.trimming import Trimmer
+from dovetail.transports.memory.inspection import members_of, status_of, unsettled_in
+from dovetail.transports.memory.store import Store
 from dovetail.transports.memory.subscription import MemorySubscription
+
+log = logging.getLogger("dovetail.memory")
 
 #: As large as the embedded server takes them, so that tests find out.
 MOST_BYTES = 8 * 1024 * 1024
-TRIM_SECONDS = 60
 
 
 class MemoryTransport:
@@ -38,28 +39,23 @@ class MemoryTransport:
         self._name = name
         self._options = options
         self._store_or_none: Store | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._trimmer: asyncio.Task[None] | None = None
+        self._trimmer = Trimmer(self._trim, log)
 
     @property
     def connected(self) -> bool:
-        """As Transport.connected."""
         return self._store_or_none is not None
 
     async def open(self) -> None:
-        """As Transport.open."""
         store = self._stores.setdefault(self._name, Store()) if self._name else Store()
         store.users += 1
         self._store_or_none = store
-        self._trimmer = asyncio.create_task(self._trim(store))
+        self._trimmer.start()
 
     async def close(self) -> None:
-        """As Transport.close."""
         store, self._store_or_none = self._store_or_none, None
-        if store is None or self._trimmer is None:
+        if store is None:
             return
-        self._trimmer.cancel()
-        await asyncio.gather(self._trimmer, *self._tasks, return_exceptions=True)
+        await self._trimmer.close()
         store.users -= 1
         if not store.users:
             self._stores.pop(self._name, None)
@@ -71,62 +67,44 @@ class MemoryTransport:
         return self._store_or_none
 
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
-        """As Transport.publish."""
         for message in messages:
-            if len(message.body) > MOST_BYTES:
-                raise MessageTooLarge(len(message.body), MOST_BYTES, id=message.id)
+            _check_size(len(message.body), message.id)
         for message in messages:
             self._store.add(message, self._options.limit_bytes)
 
     async def broadcast(self, subject: str, body: bytes) -> None:
-        """As Transport.broadcast."""
-        if len(body) > MOST_BYTES:
-            raise MessageTooLarge(len(body), MOST_BYTES)
-        self._store.broadcast(subject, body)
+        _check_size(len(body))
+        self._store.live.broadcast(subject, body)
 
     @asynccontextmanager
     async def listen(
         self, pattern: str, missed: Callable[[], None] | None = None
     ) -> AsyncIterator[AsyncIterator[Received]]:
-        """As Transport.listen."""
         mailbox: Mailbox[Received] = Mailbox(pattern, missed)
-        key, store = object(), self._store
-        store.listeners[key] = (
-            pattern,
-            lambda subject, body, headers: mailbox.put(received(subject, body, headers)),
-        )
+        live = self._store.live
+        number = live.listen(pattern, mailbox.put)
         try:
             yield aiter(mailbox)
         finally:
-            del store.listeners[key]
+            del live.listeners[number]
 
     async def claim(self, claim: Claim) -> Subscription:
-        """As Transport.claim."""
         return MemorySubscription(self._store, self._store.claim(claim), claim.prefetch)
 
     async def serve(
         self, subject: str, group: str | None, answer: Answerer
     ) -> Callable[[], Awaitable[None]]:
-        """As Transport.serve."""
-        key, store = object(), self._store
-        tasks = self._tasks
+        async def respond(asked: tuple[bytes, Callable[[bytes], None]]) -> None:
+            body, reply = asked
+            source = self._options.source
+            reply(await fitting_answer(answer, body, _check_size, subject, source))
 
-        async def respond(body: bytes, reply: Callable[[bytes], None]) -> None:
-            answered = await answer(body)
-            if len(answered) > MOST_BYTES:
-                error = MessageTooLarge(len(answered), MOST_BYTES)
-                answered = failure_answer(subject, error, self._options.source)
-            reply(answered)
-
-        def asked(body: bytes, reply: Callable[[bytes], None]) -> None:
-            task = asyncio.get_running_loop().create_task(respond(body, reply))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        store.servers[key] = (subject, group, asked)
+        live, tasks = self._store.live, AnswerTasks(respond)
+        number = live.serve(subject, group, tasks.start)
 
         async def stop() -> None:
-            store.servers.pop(key, None)
+            live.servers.pop(number, None)
+            await tasks.finish()
 
         return stop
 
@@ -134,117 +112,51 @@ class MemoryTransport:
     async def request(
         self, subject: str, body: bytes, timeout: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """As Transport.request."""
-        if len(body) > MOST_BYTES:
-            raise MessageTooLarge(len(body), MOST_BYTES)
+        _check_size(len(body))
         deadline = asyncio.get_running_loop().time() + timeout
-        mailbox: Mailbox[bytes] = Mailbox(subject)
-        chosen: dict[object, Callable[[bytes, Callable[[bytes], None]], None]] = {}
-        for key, (served, group, asked) in self._store.servers.items():
-            if served == subject:
-                chosen[group or key] = asked
-
-        async def answers() -> AsyncIterator[bytes]:
-            if not chosen:
-                raise NobodyListening(subject)
-            while True:
-                try:
-                    answer = await mailbox.get(deadline)
-                except TimeoutError:
-                    return
-                yield answer
-
-        for asked in chosen.values():
-            asked(body, mailbox.put)
-        yield answers()
+        mailbox: Mailbox[bytes | Exception] = Mailbox(subject)
+        chosen = self._store.live.asked(subject)
+        if not chosen:
+            mailbox.put(NobodyListening(subject))
+        for asked in chosen:
+            asked((body, mailbox.put))
+        yield answers_until(deadline, mailbox)
 
     async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
-        """As Transport.dead_letters."""
-        return [*self._store.letterbox.newest_first(wanted)]
+        return self._store.dead_letters.newest_first(wanted)
 
     async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
-        """As Transport.count_letters."""
-        return self._store.letterbox.count(wanted)
+        return self._store.dead_letters.count(wanted)
 
-    async def replay(self, letter: DeadLetter, body: bytes) -> None:
-        """As Transport.replay."""
-        await self.drop(letter)
-        self._store.replay(letter, body)
+    async def replay(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        store = self._store
+        await store.dead_letters.remove(wanted, done, lambda one: store.replay(one, mend(one)))
 
-    async def drop(self, letter: DeadLetter) -> None:
-        """As Transport.drop."""
-        if not self._store.letterbox.remove(letter):
-            raise DeadLetterNotFound(letter.id)
-
-    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
-        """As Transport.replay_letters."""
-        for letter in self._store.letterbox.oldest_first(wanted):
-            body = mend(letter)
-            if self._store.letterbox.remove(letter):
-                self._store.replay(letter, body)
-                done([letter])
-                await asyncio.sleep(0)
-
-    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
-        """As Transport.drop_letters."""
-        for letter in self._store.letterbox.oldest_first(wanted):
-            if self._store.letterbox.remove(letter):
-                done([letter])
-                await asyncio.sleep(0)
+    async def drop(self, wanted: LetterFilter, done: Done) -> None:
+        await self._store.dead_letters.remove(wanted, done)
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
-        """As Transport.waiting."""
         backlog = self._store.backlogs.get((group, subject))
-        if backlog is None:
-            from_history = self._store.history.values()
-            messages = iter([one for one in from_history if matches(subject, one.subject)])
-        else:
-            messages = iter(backlog.unhandled())
-        return [received(one.subject, one.body, one.headers) for one in islice(messages, most)]
+        messages = backlog.unhandled() if backlog else self._store.of_history(subject)
+        return [received(one.subject, one.body, one.headers) for one in messages[:most]]
 
     async def status(self) -> QueueStatus:
-        """As Transport.status."""
-        store, dead = self._store, self._store.letterbox.by_claim()
-        return QueueStatus(
-            transport="memory",
-            address=f"memory://{self._name}",
-            server="this process",
-            messages=len(store.history),
-            bytes=store.bytes,
-            limit_bytes=self._options.limit_bytes,
-            dead_letters=len(store.letterbox),
-            groups=[_row(backlog, dead[name]) for name, backlog in store.backlogs.items()],
-        )
+        return status_of(self._store, self._name, self._options.limit_bytes)
 
     async def members(self) -> Sequence[Members]:
-        """As Transport.members."""
-        now = datetime.now(UTC)
-        return [
-            Members(
-                group=group,
-                subject=subject,
-                kind=backlog.claim.kind,
-                running=backlog.members,
-                seen=now if backlog.members else backlog.left,
-            )
-            for (group, subject), backlog in self._store.backlogs.items()
-        ]
+        return members_of(self._store)
 
     async def group_names(self) -> Mapping[str, str]:
-        """As Transport.group_names."""
         return self._store.names
 
     async def rename_group(self, old: str, new: str) -> None:
-        """As Transport.rename_group."""
         self._store.names |= renamed(self._store.names, old, new)
 
     async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
-        """As Transport.remove_group."""
         for subject in subjects:
             self._store.remove(group, subject)
 
     async def ping(self, timeout: float) -> None:
-        """As Transport.ping."""
         self._store.room.check(self._store.bytes, self._options.limit_bytes)
 
     async def settled(self) -> None:
@@ -255,27 +167,13 @@ class MemoryTransport:
 
     def unsettled(self) -> list[str]:
         """What groups have yet to handle, in words."""
-        return [
-            f"{group} has {backlog.waiting} waiting and {backlog.in_hand} in hand or to be tried again "
-            f"of {subject}"
-            for (group, subject), backlog in self._store.backlogs.items()
-            if backlog.waiting or backlog.in_hand
-        ]
+        return unsettled_in(self._store)
 
-    async def _trim(self, store: Store) -> None:
-        while True:
-            await asyncio.sleep(TRIM_SECONDS)
-            if self._options.keep is not None:
-                store.trim(datetime.now(UTC) - self._options.keep)
+    async def _trim(self, full: bool) -> None:
+        if self._options.keep is not None:
+            self._store.trim(clock.now() - self._options.keep)
 
 
-def _row(backlog: Backlog, dead: int) -> GroupStatus:
-    return GroupStatus(
-        group=backlog.claim.group,
-        subject=backlog.claim.subject,
-        kind=backlog.claim.kind,
-        waiting=backlog.waiting,
-        in_hand=backlog.in_hand,
-        dead=dead,
-        oldest=backlog.oldest,
-    )
+def _check_size(size: int, message_id: str | None = None) -> None:
+    if size > MOST_BYTES:
+        raise MessageTooLarge(size, MOST_BYTES, id=message_id)

@@ -6,11 +6,11 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
-from dovetail import tls
+from dovetail.checks.extras import how_to_get, missing
 from dovetail.errors import ConfigurationError
-from dovetail.extras import how_to_get, missing
-from dovetail.server_address import Host, parse_server_address
-from dovetail.tls import TlsFiles
+from dovetail.network import tls
+from dovetail.network.server_address import Host, parse_server_address
+from dovetail.network.tls import TlsFiles
 
 DEFAULT_PORT = 4222
 EXAMPLE = "nats://localhost:4222"

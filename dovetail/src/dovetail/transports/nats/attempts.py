@@ -1,8 +1,8 @@
 """Counts failed attempts on the queue itself.
 
-The server counts deliveries, but not every delivery is an attempt: what was prefetched and given back,
-or was in the hands of a killed worker, was never tried. So each failure is noted in a stream that keeps
-the last note for each message, and only a message that is delivered again is looked up.
+The server counts deliveries, but not every delivery is an attempt: what was prefetched and released, or was
+in flight when its worker was killed, was never tried. So each failure is noted in a stream that keeps the
+last note for each message, and only a message that is delivered again is looked up.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from dovetail.errors import QueueError
-from dovetail.transports.nats import layout
-from dovetail.transports.nats.jetstream import JetStream
+from dovetail.transports.nats import topology
 from dovetail.transports.nats.publisher import Publisher
+from dovetail.transports.nats.stream_reader import StreamReader
 
 
-class Count(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttemptCount(msgspec.Struct, frozen=True, omit_defaults=True):
     """How earlier deliveries of one message ended."""
 
     failed: int = 0
@@ -26,32 +26,37 @@ class Count(msgspec.Struct, frozen=True, omit_defaults=True):
     handled: bool = False
 
 
-class Attempts:
-    """The notes for the messages of one consumer; `restore` makes their stream again where it is gone."""
+_decoder = msgspec.json.Decoder(AttemptCount)
+
+
+class AttemptStore:
+    """The notes for the messages of one consumer, `<stream>.<consumer>`.
+
+    `restore` makes their stream again where it is gone.
+    """
 
     def __init__(
         self,
-        api: JetStream,
+        reader: StreamReader,
         publisher: Publisher,
         restore: Callable[[], Awaitable[None]],
-        stream: str,
         consumer: str,
     ) -> None:
-        self._api = api
+        self._reader = reader
         self._publisher = publisher
         self._restore = restore
-        self._prefix = f"dovetail.attempts.{stream}.{consumer}."
+        self._prefix = f"{topology.ATTEMPTS_PREFIX}{consumer}."
 
-    async def read(self, message: str) -> Count:
+    async def read(self, message: str) -> AttemptCount:
         """What is noted for the message with this key."""
         wanted = {"last_by_subj": self._prefix + message}
         try:
-            found = await self._api.message(layout.ATTEMPTS, wanted)
+            found = await self._reader.message(topology.ATTEMPTS, wanted)
         except QueueError:
             await self._restore()
-            found = await self._api.message(layout.ATTEMPTS, wanted)
-        return Count() if found is None else msgspec.json.decode(found.body, type=Count)
+            found = await self._reader.message(topology.ATTEMPTS, wanted)
+        return AttemptCount() if found is None else _decoder.decode(found.body)
 
-    async def note(self, message: str, count: Count) -> None:
+    async def note(self, message: str, count: AttemptCount) -> None:
         """Note it; returns when the queue has it on its store."""
         await self._publisher.publish(self._prefix + message, msgspec.json.encode(count))

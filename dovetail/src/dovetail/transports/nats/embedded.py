@@ -25,18 +25,16 @@ class EmbeddedTransport(NatsTransport):
         self._server = server
 
     async def open(self) -> None:
-        """As Transport.open."""
         await self._server.start()
         try:
             # Another process may have started it on other ports.
-            self._client.address = parse_address(self._server.url, self._options.setting)
+            self._client.move(parse_address(self._server.url, self._options.setting))
             await super().open()
         except BaseException:
             await self._server.stop()
             raise
 
     async def close(self) -> None:
-        """As Transport.close."""
         await super().close()
         await self._server.stop()
 
@@ -44,6 +42,12 @@ class EmbeddedTransport(NatsTransport):
 def server_of(url: str, setting: str) -> EmbeddedServer:
     """The server that `embedded:FOLDER?port=4222&sync=always` names, not started yet."""
     parts = urlsplit(url)
+    if parts.netloc:
+        raise ConfigurationError(
+            f"{setting} names the host {parts.netloc}, and an embedded queue is on this machine: "
+            "write embedded:folder or embedded:/some/folder, or nats://host:port for a server elsewhere",
+            setting=setting,
+        )
     ports, open_to_all = dict(_PORTS), False
     sync: Sync | None = None
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -60,7 +64,7 @@ def server_of(url: str, setting: str) -> EmbeddedServer:
                 "everyone without its secret" + in_address([name]),
                 setting=setting,
             )
-    folder = unquote(parts.netloc + parts.path) or DEFAULT_FOLDER
+    folder = unquote(parts.path) or DEFAULT_FOLDER
     return EmbeddedServer(folder, ports["port"], ports["monitor_port"], sync=sync, open=open_to_all)
 
 

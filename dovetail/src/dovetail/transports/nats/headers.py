@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: How the answer to a request begins that nobody listens to.
+NO_RESPONDERS = b"NATS/1.0 503"
+
 
 def parse_headers(block: bytes) -> dict[str, str]:
     """The fields of a header block; the last one counts where a name stands twice."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dovetail.errors import ConfigurationError
-from dovetail.plain import plain_error
+from dovetail.network.os_errors import plain_error
 
 #: The first five bits of what is encoded: S for seeds, U for what belongs to a user.
 _SEED, _USER = 18, 20

@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Literal
 
 import msgspec
 
 from dovetail.delivery import Outgoing
 from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
-from dovetail.transports.nats.client import NO_RESPONDERS, Client, ConnectionLost, Reply
-from dovetail.transports.nats.jetstream import NO_ROOM, NOT_READY, OTHER_STREAM, OVER_SIZE
-from dovetail.transports.nats.layout import command_stream, command_subject
-from dovetail.transports.nats.placing import placed
-from dovetail.transports.nats.wire import SIZE_SETTING
-
-RETRY_SECONDS = 0.05
-#: In a cluster the server that was to confirm may be gone without a word. Publishing again is harmless.
-SILENCE_SECONDS = 2.0
-REMEMBERED_SUBJECTS = 10_000
+from dovetail.network.protocol import ConnectionLost
+from dovetail.transports.nats.api_errors import NO_ROOM, NOT_READY, OTHER_STREAM, OVER_SIZE
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.headers import NO_RESPONDERS
+from dovetail.transports.nats.limits import PUBLISH_AGAIN_SECONDS, SILENCE_SECONDS, SIZE_SETTING
+from dovetail.transports.nats.publish_subjects import PublishSubjects
+from dovetail.transports.nats.replies import Reply
+from dovetail.transports.nats.topology import command_stream
 
 
 class _Error(msgspec.Struct):
@@ -37,6 +33,7 @@ class _Confirmation(msgspec.Struct):
     stream: str = ""
 
 
+_EVENT_HEADERS = b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n"
 #: Says in which stream a command is to lie: where another takes the subject now, nobody would handle it.
 _COMMAND_HEADERS = b"NATS/1.0\r\nNats-Msg-Id: %s\r\nNats-Expected-Stream: %s\r\n\r\n"
 
@@ -49,8 +46,7 @@ _confirmation = msgspec.json.Decoder(_Confirmation)
 class Publisher:
     """Publishes and waits for JetStream's confirmation.
 
-    `prepare` is called before the first message on each subject. It lets a stream take it, and gives the
-    subject for that where it is another one, or raises NoGroup for a command that nobody claimed.
+    `prepare` is that of PublishSubjects; it raises NoGroup for a command that nobody claimed.
     `on_full` is told when the store has no room for so many bytes.
     `largest` knows how large a message a stream takes.
     """
@@ -65,21 +61,17 @@ class Publisher:
     ) -> None:
         self._client = client
         self._timeout = timeout
-        self._prepare = prepare
         self._on_full = on_full
         self._largest = largest
-        self._preparing = asyncio.Lock()
-        #: By kind and subject of what a stream takes, as far as we know: what it is published on. The server
-        #: tells of a subject that no stream takes only where nobody listens to it either.
-        self._taken: dict[str, dict[str, bytes]] = {"event": {}, "command": {}}
+        self._subjects = PublishSubjects(prepare)
         #: Whether the server was there and did not confirm a message: it is silent where its disk is full.
         self.unconfirmed = False
         #: What we publish at most, in bytes, and for how many seconds nothing may be confirmed until we
         #: publish again: both depend on the server.
         self._largest_body = 0
         self._silence = math.inf
-        self._meet()
-        client.on_connected.append(self._meet)
+        self._server_changed()
+        client.on_connected.append(self._server_changed)
 
     @property
     def most_bytes(self) -> int:
@@ -87,26 +79,21 @@ class Publisher:
         return self._client.info.max_payload
 
     async def publish(
-        self,
-        subject: str,
-        body: bytes,
-        headers: bytes = b"",
-        kind: Literal["event", "command"] = "event",
-        timeout: float | None = None,
+        self, subject: str, body: bytes, headers: bytes = b"", timeout: float | None = None
     ) -> None:
-        """One message as it is, to a stream that is there, or is one of those that always are."""
-        await self.publish_each([(Outgoing(kind, subject, body, ""), headers)], timeout)
+        """One message as it is, to one of the streams that always are there."""
+        await self.publish_each([(Outgoing("event", subject, body, ""), headers)], timeout)
 
     async def publish_each(
         self, messages: Sequence[_Addressed], timeout: float | None = None
     ) -> None:
-        """The same for some messages, each with its header block."""
+        """The same for some messages, each with its header block; also to streams of commands."""
         deadline = self._client.loop.time() + (self._timeout if timeout is None else timeout)
         for one, headers in messages:
             if (size := len(one.body) + len(headers)) > self.most_bytes:
                 raise MessageTooLarge(size, self.most_bytes, setting=SIZE_SETTING)
-            if one.kind == "command" and one.subject not in self._taken["command"]:
-                await self._see_to(one, deadline)
+            if one.kind == "command" and not self._subjects.knows(one):
+                await self._prepare(one, deadline)
         await self._publish_all([*messages], deadline)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float) -> None:
@@ -118,13 +105,14 @@ class Publisher:
                 raise MessageTooLarge(
                     len(one.body), self._largest_body, id=one.id, setting=SIZE_SETTING
                 )
-            if one.subject not in self._taken[one.kind]:
-                await self._see_to(one, deadline)
+            if not self._subjects.knows(one):
+                await self._prepare(one, deadline)
             known_as = one.id.encode()
             if one.kind == "event":
-                addressed.append((one, b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n" % known_as))
+                addressed.append((one, _EVENT_HEADERS % known_as))
             else:
-                addressed.append((one, _COMMAND_HEADERS % (known_as, _stream(one.subject))))
+                stream = command_stream(one.subject).encode()
+                addressed.append((one, _COMMAND_HEADERS % (known_as, stream)))
         if len(addressed) != 1 or not await self._at_first_try(*addressed[0], deadline):
             await self._publish_all(addressed, deadline)
 
@@ -136,7 +124,7 @@ class Publisher:
         until = deadline
         if self._silence < math.inf:
             until = min(deadline, self._client.loop.time() + self._silence)
-        subject = self._taken[one.kind].get(one.subject) or _usual_subject(one)
+        subject = self._subjects.of(one)
         try:
             answer = await self._client.ask(wire, subject, one.body, headers, until)
         except ConnectionLost:
@@ -144,9 +132,9 @@ class Publisher:
         except TimeoutError as error:
             if until < deadline:
                 return False
-            self._taken[one.kind].pop(one.subject, None)
+            self._subjects.forget(one)
             raise self._unconfirmed(one.id) from error
-        return _plain(answer) or await self._accepted((one, headers), answer, deadline)
+        return _is_plain(answer) or await self._accepted((one, headers), answer, deadline)
 
     async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
@@ -160,42 +148,26 @@ class Publisher:
                 if self._client.loop.time() - started >= silence:
                     silence *= 2  # a queue that is only slow must not be kept busy with repetitions
                 async with asyncio.timeout_at(deadline):
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(PUBLISH_AGAIN_SECONDS)
         except TimeoutError as error:
-            self._forget()
+            self._subjects.clear()
             raise self._unconfirmed(first) from error
 
-    def _meet(self) -> None:
-        """A server that we may not have published to."""
+    def _server_changed(self) -> None:
         info = self._client.info
         self._largest_body = info.largest_body
         self._silence = SILENCE_SECONDS if info.cluster else math.inf
-        self._forget()
+        self._subjects.clear()
 
-    def _forget(self) -> None:
-        for taken in self._taken.values():
-            taken.clear()
-
-    async def _see_to(self, message: Outgoing, deadline: float) -> None:
+    async def _prepare(self, message: Outgoing, deadline: float) -> None:
         """Make sure that a stream takes the message."""
         try:
-            async with asyncio.timeout_at(deadline):
-                patience = deadline - self._client.loop.time()
-                await placed(partial(self._see_to_once, message), patience)
+            await self._subjects.prepare(message, deadline)
         except TimeoutError as error:
             raise self._unconfirmed(message.id) from error
         except QueueUnavailable as error:
             error.id = message.id
             raise
-
-    async def _see_to_once(self, message: Outgoing) -> None:
-        taken = self._taken[message.kind]
-        async with self._preparing:
-            if message.subject not in taken:
-                subject = await self._prepare(message)
-                if len(taken) >= REMEMBERED_SUBJECTS:
-                    taken.clear()
-                taken[message.subject] = (subject or message.subject).encode()
 
     def _unconfirmed(self, id: str | None) -> QueueUnavailable:
         state = "cannot be reached"
@@ -213,16 +185,9 @@ class Publisher:
     ) -> list[_Addressed]:
         """Publish them together; returns those to be published again, under the same ids."""
         wire = self._client.open_wire or await self._client.ready(deadline)
-        ask, taken = self._client.ask, self._taken
+        ask, subject_of = self._client.ask, self._subjects.of
         asked = [
-            ask(
-                wire,
-                taken[one.kind].get(one.subject) or _usual_subject(one),
-                one.body,
-                headers,
-                deadline,
-            )
-            for one, headers in messages
+            ask(wire, subject_of(one), one.body, headers, deadline) for one, headers in messages
         ]
         again: list[_Addressed] = []
         for position, (message, future) in enumerate(zip(messages, asked, strict=True)):
@@ -233,7 +198,7 @@ class Publisher:
             except ConnectionLost:
                 again.append(message)
                 continue
-            if not _plain(answer) and not await self._accepted(message, answer, deadline):
+            if not _is_plain(answer) and not await self._accepted(message, answer, deadline):
                 again.append(message)
         return again
 
@@ -242,18 +207,14 @@ class Publisher:
         (message, block), (headers, body) = addressed, answer
         if headers is not None and headers.startswith(NO_RESPONDERS):
             # Its stream was deleted, is not ready after a restart, or has no leader.
-            self._taken[message.kind].pop(message.subject, None)
-            await self._see_to(message, deadline)
-            return False
+            return await self._prepared_again(message, deadline)
         confirmation = _confirmation.decode(body)
         error = confirmation.error
         if error is None:
             return True
         if error.err_code == OTHER_STREAM and message.kind == "command":
             # Its own stream does not take this subject any more.
-            self._taken[message.kind].pop(message.subject, None)
-            await self._see_to(message, deadline)
-            return False
+            return await self._prepared_again(message, deadline)
         if error.err_code in NO_ROOM:
             self._on_full(len(message.body))
             raise QueueFull(
@@ -269,15 +230,11 @@ class Publisher:
             return False
         raise QueueUnavailable(f"the queue refused the message: {error.description}", id=message.id)
 
-
-def _stream(command: str) -> bytes:
-    return command_stream(command).encode()
-
-
-def _usual_subject(message: Outgoing) -> bytes:
-    """What it is published on, where we do not know of another one."""
-    own = message.subject
-    return (own if message.kind == "event" else command_subject(own)).encode()
+    async def _prepared_again(self, message: Outgoing, deadline: float) -> bool:
+        """Not accepted, and to be tried again."""
+        self._subjects.forget(message)
+        await self._prepare(message, deadline)
+        return False
 
 
 async def _comes(answer: asyncio.Future[Reply], within: float) -> bool:
@@ -288,6 +245,6 @@ async def _comes(answer: asyncio.Future[Reply], within: float) -> bool:
     return True
 
 
-def _plain(answer: Reply) -> bool:
+def _is_plain(answer: Reply) -> bool:
     """Whether this is a confirmation and nothing else, seen without decoding it."""
     return answer[0] is None and b'"error"' not in answer[1]

@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from dovetail.connecting import Reports
+from dovetail.codec.envelope import Received
+from dovetail.dead_letter import DeadLetter, LetterFilter
 from dovetail.delivery import Claim, Outgoing
-from dovetail.envelope import Received
-from dovetail.errors import ConfigurationError, DovetailError, QueueUnavailable
-from dovetail.letters import DeadLetter, LetterFilter
-from dovetail.members import Members
+from dovetail.network.connecting import Reports
 from dovetail.options import QueueOptions
-from dovetail.room import Room
-from dovetail.status import QueueStatus
+from dovetail.status import Members, QueueStatus
 from dovetail.transport import Answerer, Done, Mend, Subscription
-from dovetail.transports.nats import gone_back, layout
+from dovetail.transports.common.store_room import Room
+from dovetail.transports.common.trimming import Trimmer
+from dovetail.transports.nats import topology
 from dovetail.transports.nats.address import Address
-from dovetail.transports.nats.attempts import Attempts
+from dovetail.transports.nats.attempts import AttemptStore
 from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.core_publish import core_message
+from dovetail.transports.nats.dead_letters import DeadLetterStore
+from dovetail.transports.nats.group_consumer import GroupConsumer, Position
 from dovetail.transports.nats.groups import Groups
+from dovetail.transports.nats.handshake import doubts
+from dovetail.transports.nats.inspection import Inspection, Ping
 from dovetail.transports.nats.jetstream import JetStream
-from dovetail.transports.nats.letterbox import Letterbox
-from dovetail.transports.nats.live import asking, listening, serving
-from dovetail.transports.nats.overview import Overview
-from dovetail.transports.nats.ping import Ping
-from dovetail.transports.nats.placing import placed
-from dovetail.transports.nats.provision import Place, Provision
+from dovetail.transports.nats.limits import API_SECONDS
+from dovetail.transports.nats.members import members
+from dovetail.transports.nats.permissions import NotPermitted
+from dovetail.transports.nats.placement import placed
+from dovetail.transports.nats.provisioning import Provisioning
 from dovetail.transports.nats.publisher import Publisher
-from dovetail.transports.nats.rights import NotPermitted
+from dovetail.transports.nats.pubsub import listening, send
+from dovetail.transports.nats.requests import asking, serving
+from dovetail.transports.nats.stream_reader import StreamReader
+from dovetail.transports.nats.stream_rollback import RollbackWatch
 from dovetail.transports.nats.subscription import NatsSubscription
-from dovetail.transports.nats.trim import trim
-from dovetail.transports.nats.unstored import unstored
+from dovetail.transports.nats.trimming import trim
 
 log = logging.getLogger("dovetail.nats")
-
-TRIM_SECONDS = 60
-#: A full store is not looked at again before that many seconds.
-FULL_SECONDS = 1
-#: What one API call may take; it outlasts a restart of the server.
-API_SECONDS = 5.0
-OLDEST_SERVER = (2, 10)
-#: Before these, a killed server lost streams (nats-server #6888) or a block that it was rewriting (#7627),
-#: and a paused one what it had not written yet (#7594).
-MENDED_SERVERS = ((2, 11, 12), (2, 12, 3))
-
-
-def _is_mended(version: tuple[int, ...]) -> bool:
-    older, newer = MENDED_SERVERS
-    return version >= newer or older <= version < newer[:2]
 
 
 class NatsTransport:
@@ -61,201 +49,121 @@ class NatsTransport:
         self._options = options
         self._client = Client(address, options)
         self._api = JetStream(self._client, API_SECONDS)
-        self._provision = Provision(self._api, options)
-        self._full = asyncio.Event()
+        self._reader = StreamReader(self._client, self._api)
+        self._provisioning = Provisioning(self._api, options)
         self._publisher = Publisher(
             self._client,
             options.timeout,
-            self._provision.take,
+            self._provisioning.take,
             self._make_room,
-            self._provision.largest,
+            self._provisioning.largest,
         )
-        self._letterbox = Letterbox(self._api, self._publisher)
+        self._dead_letters = DeadLetterStore(self._api, self._reader, self._publisher)
         self._room = Room()
         self._ping = Ping(self._client, self._api, self._publisher, self._room)
-        self._overview = Overview(self._client, self._api, self._letterbox)
-        self._groups = Groups(self._client, self._api)
-        self._trimmer: asyncio.Task[None] | None = None
-        self._gone_back = gone_back.Watch(self._client, self._api)
+        self._inspection = Inspection(self._client, self._api, self._reader, self._dead_letters)
+        self._groups = Groups(self._api)
+        self._trimmer = Trimmer(self._trim, log, final=(NotPermitted,))
+        self._rollback_watch = RollbackWatch(self._client, self._api)
 
     @property
     def connected(self) -> bool:
-        """As Transport.connected."""
         return self._client.connected
 
     async def open(self) -> None:
-        """As Transport.open."""
         await self._client.open()
-        try:
-            self._check_server()
-        except BaseException:
-            await self._client.close()
-            raise
-
-    def _check_server(self) -> None:
-        if self._client.info.cluster and self._options.replicas == 1:
-            log.warning(
-                "the queue at %s is a cluster, and a stream that is made now has one copy, which is gone "
-                "while its server is: connect with replicas=3",
-                self._client.address.shown,
-            )
-        if self._client.info.version_numbers < OLDEST_SERVER:
-            raise ConfigurationError(
-                f"nats-server {self._client.info.version} at {self._client.address.shown} is too old: "
-                "2.10 or later is needed",
-                setting=self._options.setting,
-            )
-        if not _is_mended(self._client.info.version_numbers):
-            log.warning(
-                "nats-server %s at %s can lose what it confirmed when it is killed or paused: take 2.12.3 or "
-                "later (or 2.11.12)",
-                self._client.info.version,
-                self._client.address.shown,
-            )
+        for doubt in doubts(self._client.info, self._options.replicas):
+            log.warning("the queue at %s %s", self._client.address.shown, doubt)
 
     async def close(self) -> None:
-        """As Transport.close."""
-        if self._trimmer is not None:
-            self._trimmer.cancel()
-            await asyncio.gather(self._trimmer, return_exceptions=True)
-        await self._gone_back.close()
+        await self._trimmer.close()
+        await self._rollback_watch.close()
         await self._client.close()
 
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
-        """As Transport.publish."""
         await self._publisher.publish_all(messages, timeout)
 
     async def broadcast(self, subject: str, body: bytes) -> None:
-        """As Transport.broadcast."""
-        message = unstored(self._client.info, subject, body)
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                wire = await self._client.ready()
-        except TimeoutError as error:
-            raise QueueUnavailable(
-                f"the queue at {self._client.address.shown} cannot be reached"
-            ) from error
-        wire.write(message)
+        message = core_message(self._client.info, subject, body)
+        await send(self._client, message, self._client.loop.time() + self._options.timeout)
 
     def listen(
         self, pattern: str, missed: Callable[[], None] | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Received]]:
-        """As Transport.listen."""
         return listening(self._client, pattern, missed)
 
     async def claim(self, claim: Claim) -> Subscription:
-        """As Transport.claim."""
-        place: Place | None = None
-        stream, consumer = layout.stream_of(claim), layout.consumer_of(claim.group, claim.subject)
+        stream, name = topology.stream_of(claim), topology.consumer_of(claim.group, claim.subject)
+        consumer = GroupConsumer(self._api, self._provisioning, claim)
+        position: Position | None = None
 
         async def restore() -> None:
-            await self._gone_back.check(stream, consumer)
-            await self._provision.streams()
-            await self._provision.consumer(claim, place)
-            await self._gone_back.know(stream, consumer)
+            await self._rollback_watch.check(stream, name)
+            await consumer.ensure(position)
+            await self._rollback_watch.know(stream, name)
 
         await placed(restore, self._options.patience, Reports())
         if claim.start == "new" and claim.kind == "event":
-            place = await self._provision.place(claim)
-        self._start_trimming()
-        attempts = Attempts(
-            self._api,
+            position = await consumer.position()
+        self._trimmer.start()
+        attempts = AttemptStore(
+            self._reader,
             self._publisher,
-            self._provision.streams,
-            stream,
-            consumer,
+            self._provisioning.streams,
+            topology.consumer_name(claim),
         )
-        return NatsSubscription(self._client, claim, attempts, self._letterbox.keep, restore)
+        return NatsSubscription(self._client, claim, attempts, self._dead_letters.keep, restore)
 
     async def serve(
         self, subject: str, group: str | None, answer: Answerer
     ) -> Callable[[], Awaitable[None]]:
-        """As Transport.serve."""
         return await serving(self._client, subject, group, answer, self._options.source)
 
     @asynccontextmanager
     async def request(
         self, subject: str, body: bytes, timeout: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """As Transport.request."""
         async with asking(self._client, subject, body, timeout) as replies:
             yield (payload async for _, payload in replies)
 
     async def dead_letters(self, wanted: LetterFilter) -> Sequence[DeadLetter]:
-        """As Transport.dead_letters."""
-        return await self._letterbox.find(wanted)
+        return await self._dead_letters.find(wanted)
 
     async def count_letters(self, wanted: LetterFilter) -> Mapping[str, int]:
-        """As Transport.count_letters."""
-        return await self._letterbox.count(wanted)
+        return await self._dead_letters.count(wanted)
 
-    async def replay(self, letter: DeadLetter, body: bytes) -> None:
-        """As Transport.replay."""
-        await self._letterbox.replay(letter, body)
+    async def replay(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
+        await self._dead_letters.replay(wanted, mend, done)
 
-    async def drop(self, letter: DeadLetter) -> None:
-        """As Transport.drop."""
-        await self._letterbox.drop(letter)
-
-    async def replay_letters(self, wanted: LetterFilter, mend: Mend, done: Done) -> None:
-        """As Transport.replay_letters."""
-        await self._letterbox.replay_all(wanted, mend, done)
-
-    async def drop_letters(self, wanted: LetterFilter, done: Done) -> None:
-        """As Transport.drop_letters."""
-        await self._letterbox.drop_all(wanted, done)
+    async def drop(self, wanted: LetterFilter, done: Done) -> None:
+        await self._dead_letters.drop(wanted, done)
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
-        """As Transport.waiting."""
-        return await self._overview.waiting(subject, group, most)
+        return await self._inspection.waiting(subject, group, most)
 
     async def status(self) -> QueueStatus:
-        """As Transport.status."""
-        return await self._overview.status()
+        return await self._inspection.status()
 
     async def members(self) -> Sequence[Members]:
-        """As Transport.members."""
-        return await self._groups.members()
+        return await members(self._client, self._api)
 
     async def group_names(self) -> Mapping[str, str]:
-        """As Transport.group_names."""
         return await self._groups.names()
 
     async def rename_group(self, old: str, new: str) -> None:
-        """As Transport.rename_group."""
         await self._groups.rename(old, new)
 
     async def remove_group(self, group: str, subjects: Sequence[str]) -> None:
-        """As Transport.remove_group."""
         await self._groups.remove(group, subjects)
 
     async def ping(self, timeout: float) -> None:
-        """As Transport.ping."""
         await self._ping.ping(timeout)
 
     def _make_room(self, size: int) -> None:
         self._room.refused(size)
-        self._full.set()
-        self._start_trimming()
+        self._trimmer.full()
+        self._trimmer.start()
 
-    def _start_trimming(self) -> None:
-        if self._trimmer is None:
-            self._trimmer = asyncio.create_task(self._trim())
-
-    async def _trim(self) -> None:
-        """Once a minute, and soon after the store was found full."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TRIM_SECONDS):
-                    await self._full.wait()
-            try:
-                if self._options.keep is not None:
-                    await trim(self._api, self._options.keep, full=self._full.is_set())
-            except NotPermitted as error:
-                log.warning("the history is not trimmed by this worker: %s", error)
-                return
-            except DovetailError as error:
-                log.warning("the history could not be trimmed, trying again later: %s", error)
-            if self._full.is_set():
-                await asyncio.sleep(FULL_SECONDS)
-                self._full.clear()
+    async def _trim(self, full: bool) -> None:
+        if self._options.keep is not None:
+            await trim(self._api, self._options.keep, full=full)

@@ -7,12 +7,10 @@ from collections import deque
 
 from pamqp import commands
 
+from dovetail.transports.rabbitmq import limits
 from dovetail.transports.rabbitmq.channel import Channel
-from dovetail.transports.rabbitmq.entry import RabbitDelivery, identity_of
+from dovetail.transports.rabbitmq.delivery import RabbitDelivery, identity_of
 from dovetail.transports.rabbitmq.frames import Content
-
-#: Acked messages that are remembered, so that they are not handled again where the ack was lost.
-_REMEMBERED = 1000
 
 
 class Acks:
@@ -20,10 +18,10 @@ class Acks:
 
     def __init__(self) -> None:
         self._channel: Channel | None = None
-        #: Tags that are neither acked nor given back, in the order in which they came.
+        #: Tags that are neither acked nor requeued, in the order in which they came.
         self._open: dict[int, None] = {}
         self._acked: list[int] = []
-        self._recent: deque[Content] = deque(maxlen=_REMEMBERED)
+        self._recent: deque[Content] = deque(maxlen=limits.REMEMBERED_ACKS)
         #: Identities of what was acked on connections that were lost.
         self._handled: set[str] = set()
 
@@ -55,7 +53,7 @@ class Acks:
                 asyncio.get_running_loop().call_soon(self.flush)
             self._acked.append(delivery.tag)
 
-    def give_back(self, delivery: RabbitDelivery) -> None:
+    def requeue(self, delivery: RabbitDelivery) -> None:
         """Let the queue deliver it again, at once and in its place."""
         if delivery.tag in self._open and self._channel is not None:
             del self._open[delivery.tag]

@@ -6,10 +6,10 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from dovetail import tls
 from dovetail.errors import ConfigurationError
-from dovetail.server_address import Host, parse_server_address
-from dovetail.tls import TlsFiles
+from dovetail.network import tls
+from dovetail.network.server_address import Host, parse_server_address
+from dovetail.network.tls import TlsFiles
 
 DEFAULT_PORT, DEFAULT_TLS_PORT = 5672, 5671
 EXAMPLE = "amqp://user:password@localhost:5672/vhost"

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pamqp import commands
 from pamqp.base import Frame
 
-from dovetail.transports.rabbitmq import frames
+from dovetail.network.protocol import ConnectionLost
+from dovetail.transports.rabbitmq import frames, limits
 from dovetail.transports.rabbitmq.frames import Content, Properties
-from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+from dovetail.transports.rabbitmq.wire import Wire
 
-#: What the server may take to confirm that a channel is closed.
-CLOSE_SECONDS = 5.0
-#: The server's code for what it could not do just now.
-INTERNAL_ERROR = 541
-#: What AMQP can count for a consumer.
-LARGEST_PREFETCH = 65_535
+#: Why the server closes a channel, by AMQP: the last is for what it could not do just now.
+ACCESS_REFUSED, NOT_FOUND, LOCKED, PRECONDITION_FAILED, INTERNAL_ERROR = 403, 404, 405, 406, 541
+#: What the server says while a queue's leader is being elected, or its node comes back.
+_PASSING_CODES = (LOCKED, INTERNAL_ERROR)
+_PASSING_WORDS = (
+    "timeout",
+    "no leader",
+    "is down or inaccessible",
+    "noproc",
+    "does not have a replica",
+)
+_INEQUIVALENT = re.compile(
+    r"inequivalent arg '([\w-]+)' for (\w+ '[^']*').*"
+    r" received (?:none|(?:the value )?'(\w*)').* current is (?:none|(?:the value )?'(\w*)')"
+)
 
 Arguments = Mapping[str, Any]
 OnContent = Callable[[Content], None]
+
+
+class Inequivalent(NamedTuple):
+    """What was declared otherwise than it is. A value is None where the argument is not given."""
+
+    argument: str
+    #: What it is an argument of, as the server names it.
+    of: str
+    declared: str | None
+    current: str | None
 
 
 class ChannelClosed(Exception):
@@ -31,6 +52,22 @@ class ChannelClosed(Exception):
         super().__init__(f"{code} {text}")
         self.code = code
         self.text = text
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is worth trying again: a leader is just being elected, or somebody has it locked."""
+        return self.code in _PASSING_CODES or any(words in self.text for words in _PASSING_WORDS)
+
+    @property
+    def inequivalent(self) -> Inequivalent | None:
+        """What is there already with another argument, where that is why."""
+        found = _INEQUIVALENT.search(self.text)
+        return Inequivalent(*found.groups()) if found else None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no queue of the name; one whose node is down is there."""
+        return self.code == NOT_FOUND and "no queue" in self.text
 
 
 class Batch:
@@ -70,11 +107,6 @@ class Channel:
         #: channel is closed before.
         self._replies: list[tuple[Sequence[str], asyncio.Future[Any]]] = []
         self._consumers: dict[str, OnContent] = {}
-        #: The content that comes just now, how many bytes are missing, and who gets it.
-        self._content: Content | None = None
-        self._missing = 0
-        self._parts: list[bytes] = []
-        self._taker: OnContent = self._nobody
         self._unconfirmed: dict[int, tuple[Batch, str]] = {}
         self._oldest = self._published = 0
         self._returned: set[str] = set()
@@ -100,26 +132,38 @@ class Channel:
             raise
         return channel
 
-    # Frames that come
+    # What comes
 
-    def method(self, payload: bytes) -> None:
-        """As OnFrame.method."""
-        kind = int.from_bytes(payload[:4], "big")
-        if kind == frames.DELIVER:
-            consumer, self._content = frames.delivered(payload)
-            self._taker = self._consumers.get(consumer, self._nobody)
-        elif kind == frames.ACK:
-            self._confirmed(*frames.confirmed(payload), refused=False)
-        elif kind == frames.NACK:
-            self._confirmed(*frames.confirmed(payload), refused=True)
-        else:
-            self._command(frames.command(payload))
+    def delivered(self, consumer: str, content: Content) -> None:
+        """As OnChannel.delivered. What comes for a consumer that was cancelled goes back with the channel."""
+        if taker := self._consumers.get(consumer):
+            taker(content)
 
-    def _command(self, command: Any) -> None:
-        if isinstance(command, commands.Basic.Return):
-            self._content = Content(0, False, command.exchange, command.routing_key or "")
-            self._taker = self._came_back
-        elif isinstance(command, commands.Channel.Close):
+    def returned(self, content: Content) -> None:
+        """As OnChannel.returned. The confirm follows."""
+        if self._unconfirmed:
+            self._returned.add(content.properties.message_id or "")
+        self.on_return(content)
+
+    def confirmed(self, number: int, multiple: bool, *, refused: bool) -> None:
+        """As OnChannel.confirmed."""
+        numbers = range(self._oldest + 1, number + 1) if multiple else (number,)
+        for one in numbers:
+            if one not in self._unconfirmed:
+                continue
+            batch, message = self._unconfirmed.pop(one)
+            if refused:
+                batch.refusals.append(message)
+            if self._returned and message in self._returned:
+                self._returned.discard(message)
+                batch.returned.append(message)
+            batch.settled()
+        while self._oldest < self._published and self._oldest + 1 not in self._unconfirmed:
+            self._oldest += 1
+
+    def replied(self, command: Any) -> None:
+        """As OnChannel.replied."""
+        if isinstance(command, commands.Channel.Close):
             self.wire.write(frames.method(self._number, commands.Channel.CloseOk()))
             self.wire.detach(self._number)
             self._end(ChannelClosed(command.reply_code or 0, command.reply_text))
@@ -128,9 +172,9 @@ class Channel:
             self._consumers.pop(consumer, None)
             self.on_cancel(consumer)
         else:
-            self._replied(command)
+            self._answered(command)
 
-    def _replied(self, command: Frame) -> None:
+    def _answered(self, command: Frame) -> None:
         for at, (names, future) in enumerate(self._replies):
             if command.name in names:
                 del self._replies[at]
@@ -141,32 +185,8 @@ class Channel:
             self.wire.detach(self._number)
             self._give_up(ConnectionLost("the channel is closed"))
 
-    def header(self, payload: bytes) -> None:
-        """As OnFrame.header."""
-        assert self._content is not None, "the server sent a header that belongs to nothing"
-        self._missing = self._content.described(payload)
-        if not self._missing:
-            self._complete(b"")
-
-    def body(self, payload: bytes) -> None:
-        """As OnFrame.body."""
-        self._missing -= len(payload)
-        if self._missing:
-            self._parts.append(payload)
-            return
-        if self._parts:
-            payload = b"".join((*self._parts, payload))
-            self._parts.clear()
-        self._complete(payload)
-
-    def _complete(self, body: bytes) -> None:
-        content, self._content = self._content, None
-        assert content is not None, "the server sent a body that belongs to nothing"
-        content.body = body
-        self._taker(content)
-
     def lost(self, why: str) -> None:
-        """As OnFrame.lost."""
+        """As ChannelEnd.lost."""
         self._end(ConnectionLost(why))
 
     def _end(self, error: Exception) -> None:
@@ -187,9 +207,6 @@ class Channel:
                 future.set_exception(error)
                 future.exception()  # whoever asked may have given up
 
-    def _nobody(self, content: Content) -> None:
-        """For a consumer that was cancelled; the server takes it back when the channel is closed."""
-
     # Methods
 
     def ask(self, command: Frame) -> asyncio.Future[Any]:
@@ -206,6 +223,16 @@ class Channel:
     async def call(self, command: Frame) -> Any:
         """The reply."""
         return await self.ask(command)
+
+    async def count(self, queue: str) -> int | None:
+        """How many messages wait there; None where somebody has removed the queue, with what was in it."""
+        try:
+            declared = await self.call(commands.Queue.Declare(queue=queue, passive=True))
+        except ChannelClosed as error:
+            if error.is_missing:
+                return None
+            raise
+        return int(declared.message_count)
 
     async def consume(
         self,
@@ -253,12 +280,20 @@ class Channel:
         closing = self.ask(commands.Channel.Close(200, "", 0, 0))
         self.error = ConnectionLost("the channel is closed")
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(limits.CLOSE_SECONDS):
                 await closing
         except (TimeoutError, ChannelClosed, ConnectionLost):
             return  # its number stays taken until the server has answered, or with the connection
 
     # Publishing
+
+    async def put(self, queue: str, messages: Sequence[tuple[Properties, bytes]]) -> Batch:
+        """Put these into one queue; returns when it is known what became of them."""
+        batch = Batch(len(messages), self._loop.create_future())
+        for properties, body in messages:
+            self.publish(batch, "", queue, properties, body)
+        await batch.done
+        return batch
 
     def publish_usual(
         self, batch: Batch, exchange: str, key: str, id: str, time: int, body: bytes
@@ -287,31 +322,10 @@ class Channel:
             raise self.error
         method = self._publishes.get((exchange, key))
         if method is None:
-            if len(self._publishes) > 1000:
+            if len(self._publishes) >= limits.REMEMBERED_PUBLISHES:
                 self._publishes.clear()
             publish = commands.Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
             method = self._publishes[exchange, key] = frames.method(self._number, publish)
         self.wire.write(method + content)
         self._published += 1
         self._unconfirmed[self._published] = batch, id
-
-    def _came_back(self, content: Content) -> None:
-        """Nobody takes it. The confirm follows."""
-        if self._unconfirmed:
-            self._returned.add(content.properties.message_id or "")
-        self.on_return(content)
-
-    def _confirmed(self, number: int, multiple: bool, *, refused: bool) -> None:
-        numbers = range(self._oldest + 1, number + 1) if multiple else (number,)
-        for one in numbers:
-            if one not in self._unconfirmed:
-                continue
-            batch, message = self._unconfirmed.pop(one)
-            if refused:
-                batch.refusals.append(message)
-            if self._returned and message in self._returned:
-                self._returned.discard(message)
-                batch.returned.append(message)
-            batch.settled()
-        while self._oldest < self._published and self._oldest + 1 not in self._unconfirmed:
-            self._oldest += 1

@@ -10,38 +10,30 @@ from typing import Any, TypeVar
 
 from pamqp.base import Frame
 
-from dovetail.connection import Connection
+from dovetail import clock
 from dovetail.errors import ConfigurationError, QueueError, QueueFull
+from dovetail.network.connection import Connection
+from dovetail.network.protocol import ConnectionLost
+from dovetail.network.server_address import Host
 from dovetail.options import QueueOptions
-from dovetail.server_address import Host
+from dovetail.transports.rabbitmq import limits, lost_streams
 from dovetail.transports.rabbitmq.address import Address
-from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.channel import (
+    ACCESS_REFUSED,
+    PRECONDITION_FAILED,
+    Channel,
+    ChannelClosed,
+)
 from dovetail.transports.rabbitmq.handshake import Handshake, NotNow
-from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+from dovetail.transports.rabbitmq.topology import QUEUE_COPIES, STREAM_COPIES
+from dovetail.transports.rabbitmq.wire import Wire
 
 log = logging.getLogger("dovetail.rabbitmq")
 
-CONNECT_SECONDS = 5.0
-#: What declaring queues and consuming from them may take; then it is tried on a new connection.
-PREPARE_SECONDS = 5.0
-#: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.
-COMMAND_SECONDS = 10.0
-HEARTBEAT_SECONDS = 10
-RETRY_SECONDS = 0.05
 #: What a user must be allowed to configure, write and read, as rabbitmqctl set_permissions takes it.
 NEEDED = r"^(dovetail\.|amq\.gen|amq\.default)"
 
 Result = TypeVar("Result")
-
-#: What the server says while a queue's leader is being elected, or its node comes back.
-_PASSING_CODES = (405, INTERNAL_ERROR)
-_PASSING_WORDS = (
-    "timeout",
-    "no leader",
-    "is down or inaccessible",
-    "noproc",
-    "does not have a replica",
-)
 
 
 class NoSuchQueue(QueueError):
@@ -57,7 +49,7 @@ class Client(Connection[Wire]):
         options: QueueOptions,
         *,
         quiet: bool = False,
-        heartbeat: int = HEARTBEAT_SECONDS,
+        heartbeat: int = limits.HEARTBEAT_SECONDS,
     ) -> None:
         super().__init__(address.hosts, address.shown, options, log, quiet=quiet)
         self.address = address
@@ -66,6 +58,10 @@ class Client(Connection[Wire]):
         self.on_connected: list[Callable[[Wire], Awaitable[None]]] = []
         self._handshake = Handshake(address, options.setting, options.source)
         self._heartbeat = heartbeat
+        #: Why the server does not serve us though it is there; empty where it does.
+        self._not_served = ""
+        #: Since when a queue is said to be down, by the monotonic clock.
+        self._down_since: float | None = None
 
     @property
     def alarm(self) -> str:
@@ -73,7 +69,7 @@ class Client(Connection[Wire]):
         return self._wire.alarm if self._wire is not None and not self._wire.closed else ""
 
     @property
-    def limits(self) -> str:
+    def alarm_settings(self) -> str:
         """The settings of the server that have to do with its alarm."""
         settings = {"disk": "disk_free_limit", "memory": "vm_memory_high_watermark"}
         named = [setting for word, setting in settings.items() if word in self.alarm]
@@ -101,7 +97,7 @@ class Client(Connection[Wire]):
         """
         why = ""
         if deadline is None:
-            deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+            deadline = asyncio.get_running_loop().time() + limits.COMMAND_SECONDS
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
@@ -111,10 +107,10 @@ class Client(Connection[Wire]):
                     except ConnectionLost as error:
                         why = f"the connection was lost ({error})"
                     except ChannelClosed as error:
-                        if not passes(error):
+                        if not error.passes:
                             raise self.refused(error) from error
                         why = str(error)
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(limits.RETRY_SECONDS)
         except TimeoutError as error:
             raise self.unavailable(why) from error
 
@@ -134,28 +130,37 @@ class Client(Connection[Wire]):
 
     def unavailable(self, why: str = "") -> QueueError:
         """What to raise when the time is over."""
-        return self.full(self.alarm) if self.alarm else super().unavailable(why)
+        return self.full(self.alarm) if self.alarm else super().unavailable(why or self._not_served)
 
     def full(self, alarm: str) -> QueueFull:
         """The server has set off an alarm and takes no messages."""
         return QueueFull(
             f"the queue at {self.address.shown} takes no messages ({alarm}); nothing was accepted: make "
-            f"room there, or change its {self.limits}"
+            f"room there, or change its {self.alarm_settings}"
         )
 
     def refused(self, error: ChannelClosed) -> Exception:
         """What it means that the server closed the channel."""
-        if error.code == 403:
+        if error.code == ACCESS_REFUSED:
             return self._wrong(
                 f"does not let this user do what is needed: {error.text}; grant it configure, write and "
                 f"read on '{NEEDED}'"
             )
-        if error.code == 406 and "inequivalent" in error.text:
+        other = error.inequivalent
+        if other and other.argument in (STREAM_COPIES, QUEUE_COPIES):
+            there = other.current or "1"
+            return ConfigurationError(
+                f"the queue at {self.address.shown} has the {other.of} with replicas={there}, and not "
+                f"replicas={other.declared or 1} as here: set it to {there}, or remove what is there, or "
+                "use another vhost",
+                setting="replicas",
+            )
+        if error.code == PRECONDITION_FAILED and "inequivalent" in error.text:
             return self._wrong(
                 f"has a queue or exchange of this name with other settings: {error.text}; remove it "
                 "there, or use another vhost"
             )
-        kind = NoSuchQueue if is_missing(error) else QueueError
+        kind = NoSuchQueue if error.is_missing else QueueError
         return kind(f"the queue at {self.address.shown} refused: {error}")
 
     def _wrong(self, what: str) -> ConfigurationError:
@@ -169,10 +174,10 @@ class Client(Connection[Wire]):
         loop, context = asyncio.get_running_loop(), self.address.tls_context()
         wire: Wire | None = None
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(limits.CONNECT_SECONDS):
                 _, wire = await loop.create_connection(Wire, *host, ssl=context)
                 self.version = await self._handshake.greet(wire, self._heartbeat)
-            async with asyncio.timeout(PREPARE_SECONDS):
+            async with asyncio.timeout(limits.PREPARE_SECONDS):
                 for callback in list(self.on_connected):
                     if callback in self.on_connected:  # it may have been taken out meanwhile
                         await callback(wire)
@@ -182,23 +187,30 @@ class Client(Connection[Wire]):
             if (meaning := self._meaning(error, wire)) is error:
                 raise
             raise meaning from error
+        self._not_served, self._down_since = "", None
         return wire
 
     def _meaning(self, error: BaseException, wire: Wire | None) -> BaseException:
         """OSError for what passes by itself, ConfigurationError for what does not."""
+        self._not_served = ""
         if isinstance(error, (OSError, ConnectionLost)):
+            self._down_since = None
             return self._handshake.failed(error, wire)
         if isinstance(error, ChannelClosed):
             refused = self.refused(error)
-            return refused if isinstance(refused, ConfigurationError) else NotNow(str(error))
+            if isinstance(refused, ConfigurationError):
+                return refused
+            self._not_served = f"{error}{self._advice(error)}"
+            return NotNow(self._not_served)
         return NotNow(str(error)) if isinstance(error, QueueError) else error
 
-
-def passes(error: ChannelClosed) -> bool:
-    """Whether it is worth trying again: a leader is just being elected, or somebody has it locked."""
-    return error.code in _PASSING_CODES or any(words in error.text for words in _PASSING_WORDS)
-
-
-def is_missing(error: ChannelClosed) -> bool:
-    """Whether there is no queue of the name; one whose node is down is there."""
-    return error.code == 404 and "no queue" in error.text
+    def _advice(self, error: ChannelClosed) -> str:
+        """What to do beside waiting, once there has been time for the server to come up."""
+        now = clock.monotonic()
+        if not (advice := lost_streams.advice(error.text, self.version)):
+            self._down_since = None
+        elif self._down_since is None:
+            self._down_since = now
+        elif now - self._down_since >= limits.STREAM_DOWN_SECONDS:
+            return f"; {advice}"
+        return ""

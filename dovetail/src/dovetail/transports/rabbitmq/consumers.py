@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dovetail.transports.rabbitmq.channel import LARGEST_PREFETCH, Channel, OnContent
+from dovetail.limits import MOST_PREFETCH
+from dovetail.transports.rabbitmq.channel import Channel, OnContent
 
 
 class Consumers:
@@ -18,14 +19,14 @@ class Consumers:
     async def adjust(self, wanted: int, held: int) -> None:
         """Want so many messages at once, of which some are here already. More comes by another consumer."""
         if wanted * 4 <= self._granted or not wanted:
-            await self.rest()
+            await self.stop()
         room = wanted - max(self._granted, held)
         if wanted and (not self._granted or room >= self._granted):
-            room = min(max(1, room), LARGEST_PREFETCH)
+            room = min(max(1, room), MOST_PREFETCH)
             self._granted += room
             self._tags.append(await self._channel.consume(self._queue, self._taker, prefetch=room))
 
-    async def rest(self) -> None:
+    async def stop(self) -> None:
         """Want nothing. What came is still ours."""
         self._granted = 0
         while self._tags:

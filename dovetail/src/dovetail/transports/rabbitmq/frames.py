@@ -13,8 +13,9 @@ from pamqp.header import ContentHeader
 KINDS = METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 END = b"\xce"
 HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
-#: class and method, as one number
-DELIVER, ACK, NACK = 60 << 16 | 60, 60 << 16 | 80, 60 << 16 | 120
+#: Class and method, as one number.
+RETURN, DELIVER = 60 << 16 | 50, 60 << 16 | 60
+ACK, NACK = 60 << 16 | 80, 60 << 16 | 120
 
 _HEAD = struct.Struct(">BHI")
 _DELIVER = struct.Struct(">QB")
@@ -148,10 +149,13 @@ def _properties(flags: int, raw: bytes) -> Properties:
         if not flags & found.flags[name]:
             continue
         kind = found.amqp_type(name)
-        if kind == "table":
-            found.headers, at = _table(raw, at)
-            continue
-        end = at + (_SIZES.get(kind) or 1 + raw[at])
+        try:
+            if kind == "table":
+                found.headers, at = _table(raw, at)
+                continue
+            end = at + (_SIZES.get(kind) or 1 + raw[at])
+        except IndexError:  # it ends before its end
+            break
         with suppress(*_UNREADABLE):
             setattr(found, name, decode.by_type(raw[at:end], kind)[1])
         at = end

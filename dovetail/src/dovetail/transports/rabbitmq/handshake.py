@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from pamqp import commands
-from pamqp.base import Frame
 from pamqp.common import FieldTable
 
-from dovetail import tls
 from dovetail.errors import ConfigurationError
-from dovetail.server_address import Secret
-from dovetail.transports.rabbitmq import wire as wires
+from dovetail.network import tls
+from dovetail.network.protocol import ConnectionLost
+from dovetail.network.server_address import Secret
+from dovetail.transports.rabbitmq import limits
 from dovetail.transports.rabbitmq.address import GUEST, Address
-from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+from dovetail.transports.rabbitmq.wire import Wire
 
 OLDEST_SERVER = (3, 10)
 #: What the server says when it does not let us in, now or ever.
@@ -25,8 +25,6 @@ _CAPABILITIES: FieldTable = {
     "connection.blocked": True,
     "authentication_failure_close": True,
 }
-
-Reply = TypeVar("Reply", bound=Frame)
 
 
 class NotNow(OSError):
@@ -43,16 +41,15 @@ class Handshake:
 
     async def greet(self, wire: Wire, heartbeat: int) -> str:
         """Sign in; gives the server's version. `heartbeat` is in seconds. Raises ConnectionLost as well."""
-        start = await _next(wire, commands.Connection.Start)
+        start = await wire.expect()  # AmqpProtocol sees to what is said when
         version = self._check_server(start.server_properties)
         wire.secret = Secret(self._address.password)
         self._sign_in(wire)
-        tune = await _next(wire, commands.Connection.Tune)
-        wire.frame_max = min(tune.frame_max or wires.FRAME_BYTES, wires.FRAME_BYTES)
-        wire.most_channels = min(tune.channel_max or wires.MOST_CHANNELS, wires.MOST_CHANNELS)
+        tune = await wire.expect()
+        wire.frame_max = min(tune.frame_max or limits.FRAME_BYTES, limits.FRAME_BYTES)
+        wire.most_channels = min(tune.channel_max or limits.MOST_CHANNELS, limits.MOST_CHANNELS)
         wire.tell(commands.Connection.TuneOk(wire.most_channels, wire.frame_max, heartbeat))
-        wire.tell(commands.Connection.Open(self._address.vhost))
-        await _next(wire, commands.Connection.OpenOk)
+        await wire.expect(commands.Connection.Open(self._address.vhost))
         wire.beat(heartbeat)
         return version
 
@@ -99,10 +96,3 @@ class Handshake:
             f"the queue at {self._address.shown} ({self._setting}) {what}: {why}",
             setting=self._setting,
         )
-
-
-async def _next(wire: Wire, kind: type[Reply]) -> Reply:
-    reply = await wire.expect()
-    if not isinstance(reply, kind):
-        raise NotNow(f"it said {reply.name} where AMQP 0-9-1 has {kind.name}")
-    return reply

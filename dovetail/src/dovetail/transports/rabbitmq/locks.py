@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pamqp import commands
 
-from dovetail.transports.rabbitmq.channel import Channel, ChannelClosed
+from dovetail import clock
+from dovetail.transports.rabbitmq import limits
+from dovetail.transports.rabbitmq.channel import LOCKED, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.wire import Wire
-
-_LOCKED = 405
-_LOOK_SECONDS = 0.02
 
 
 @asynccontextmanager
@@ -37,7 +35,7 @@ async def _locked(wire: Wire, name: str) -> Channel:
         try:
             await channel.call(commands.Queue.Declare(queue=name, exclusive=True))
         except ChannelClosed as error:
-            if error.code != _LOCKED:
+            if error.code != LOCKED:
                 raise
         except BaseException:  # the server may do it all the same
             channel.tell(commands.Queue.Delete(queue=name))
@@ -45,4 +43,4 @@ async def _locked(wire: Wire, name: str) -> Channel:
             raise
         else:
             return channel
-        await asyncio.sleep(_LOOK_SECONDS * (0.5 + random.random()))
+        await asyncio.sleep(limits.LOCK_SECONDS * (0.5 + clock.fraction()))

@@ -1,4 +1,4 @@
-"""What members have in their in_flight: RabbitMQ does not tell, so they are asked."""
+"""What members have in flight: RabbitMQ does not tell, so they are asked."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections.abc import Callable, Sequence
 import msgspec
 from pamqp import commands
 
+from dovetail.errors import NobodyListening
+from dovetail.transports.rabbitmq import limits
 from dovetail.transports.rabbitmq.channel import Channel
 from dovetail.transports.rabbitmq.client import Client
-from dovetail.transports.rabbitmq.entry import headers_of
+from dovetail.transports.rabbitmq.delivery import headers_of, published
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.in_flight import InFlight
-from dovetail.transports.rabbitmq.layout import MEMBERS, PRESENCE
-from dovetail.transports.rabbitmq.live import Live
+from dovetail.transports.rabbitmq.requests import Requests
+from dovetail.transports.rabbitmq.topology import MEMBERS, PRESENCE
 
 log = logging.getLogger("dovetail.rabbitmq")
-
-#: What a member may take to answer. One that takes longer is left out.
-ANSWER_SECONDS = 1.0
 
 
 class Question(msgspec.Struct):
@@ -30,8 +29,8 @@ class Question(msgspec.Struct):
     most: int = 0
 
 
-class Held(msgspec.Struct):
-    """One message."""
+class WaitingMessage(msgspec.Struct):
+    """One message that is not settled."""
 
     subject: str
     body: bytes
@@ -40,14 +39,14 @@ class Held(msgspec.Struct):
     published: float
 
 
-class Holding(msgspec.Struct):
-    """What one member has of one queue."""
+class MemberState(msgspec.Struct):
+    """What one member has in flight of one queue."""
 
     queue: str
     count: int
     #: Of the one that was published first, in seconds of Unix time; 0 where there is none.
     oldest: float
-    held: list[Held]
+    messages: list[WaitingMessage] = msgspec.field(name="held")
 
 
 async def attend(
@@ -61,7 +60,7 @@ async def attend(
         except msgspec.MsgspecError as error:
             log.warning("what others put into %s is no question: %s", MEMBERS, error)
             return
-        answer(content, msgspec.json.encode(_holding(queue, in_flight, question)))
+        answer(content, msgspec.json.encode(_state_of(queue, in_flight, question)))
 
     await channel.consume(PRESENCE, lambda content: None, no_ack=True)
     declared = await channel.call(
@@ -71,37 +70,37 @@ async def attend(
     await channel.consume(declared.queue, asked, no_ack=True)
 
 
-def _holding(queue: str, in_flight: InFlight, question: Question) -> Holding:
+def _state_of(queue: str, in_flight: InFlight, question: Question) -> MemberState:
     deliveries = list(in_flight.held.values())
     wanted = deliveries[: question.most] if question.queue == queue else []
-    return Holding(
+    return MemberState(
         queue,
         len(deliveries),
-        min((time for one in deliveries[:1000] if (time := published(one.content))), default=0.0),
+        min(
+            (time for one in deliveries[: limits.OLDEST_AMONG] if (time := published(one.content))),
+            default=0.0,
+        ),
         [
-            Held(one.subject, one.body, headers_of(one.content), published(one.content))
+            WaitingMessage(one.subject, one.body, headers_of(one.content), published(one.content))
             for one in wanted
         ],
     )
 
 
-def published(content: Content) -> float:
-    """When a message was published, in seconds of Unix time; 0 where it does not say so."""
-    time_stamp = content.properties.timestamp
-    return time_stamp.timestamp() if time_stamp else 0.0
-
-
-async def ask(client: Client, live: Live, question: Question) -> Sequence[Holding]:
+async def ask(client: Client, requests: Requests, question: Question) -> Sequence[MemberState]:
     """What every member has that answers in time."""
     [declared] = await client.ask(commands.Queue.Declare(queue=PRESENCE, passive=True))
     members = declared.consumer_count
-    found: list[Holding] = []
+    found: list[MemberState] = []
     if not members or client.alarm:  # what cannot be asked now is not waited for
         return found
     body = msgspec.json.encode(question)
-    async with live.ask(MEMBERS, "", body, ANSWER_SECONDS) as answers:
-        async for answer in answers:
-            found.append(msgspec.json.decode(answer, type=Holding))
-            if len(found) >= members:
-                break
+    try:
+        async with requests.ask(MEMBERS, "", body, limits.ANSWER_SECONDS) as answers:
+            async for answer in answers:
+                found.append(msgspec.json.decode(answer, type=MemberState))
+                if len(found) >= members:
+                    break
+    except NobodyListening:  # the last of them has just gone
+        pass
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+from dovetail import clock
+from dovetail.codec.identifiers import new_id
 from dovetail.delivery import Outgoing
 from dovetail.errors import (
     ConfigurationError,
@@ -17,22 +18,15 @@ from dovetail.errors import (
     QueueFull,
     QueueUnavailable,
 )
-from dovetail.identifiers import new_id
-from dovetail.transports.rabbitmq.channel import Batch, Channel, ChannelClosed
-from dovetail.transports.rabbitmq.client import RETRY_SECONDS, Client, NoSuchQueue, passes
+from dovetail.limits import LONGEST_ID
+from dovetail.network.protocol import ConnectionLost
+from dovetail.transports.rabbitmq import limits
+from dovetail.transports.rabbitmq.channel import NOT_FOUND, Batch, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.frames import Properties
-from dovetail.transports.rabbitmq.layout import COMMANDS, EVENTS
-from dovetail.transports.rabbitmq.wire import ConnectionLost, Wire
+from dovetail.transports.rabbitmq.topology import COMMANDS, EVENTS
+from dovetail.transports.rabbitmq.wire import Wire
 
-#: What RabbitMQ 4 takes unless its max_message_size says otherwise.
-MOST_BYTES = 16 * 1024 * 1024
-#: Written before the next look at whether the other side keeps up.
-PORTION = 500
-#: Before what a queue refused is published again; longer each time, since other queues may have taken it.
-_REFUSED_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
-#: Bytes, by AMQP 0-9-1.
-LONGEST_ID = 255
-NOT_FOUND = 404
 #: No queue has this name.
 PING = "dovetail.ping"
 _TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
@@ -49,7 +43,7 @@ class Publisher:
         self._provision = provision
         self._channel: Channel | None = None
         self._opening = asyncio.Lock()
-        self.limit = MOST_BYTES
+        self.limit = limits.MESSAGE_BYTES
         client.on_connected.append(self._connected)
 
     @property
@@ -72,24 +66,23 @@ class Publisher:
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
         """As Transport.publish."""
         deadline = asyncio.get_running_loop().time() + timeout
-        for portion in _portions(messages):
+        for part in _batches(messages):
             try:
-                batch = await self._confirmed(len(portion), self._writing(portion), deadline)
+                batch = await self._confirmed(len(part), self._writing(part), deadline)
             except DovetailError as error:
-                raise _for(portion[0], error) from error
+                raise _for(part[0], error) from error
             if batch.returned:
-                raise _returned(portion, batch.returned)
+                raise _returned(part, batch.returned)
 
-    async def put(
-        self, queue: str, messages: Sequence[tuple[Properties, bytes]], deadline: float
-    ) -> None:
-        """Put messages into one queue."""
+    async def put(self, queue: str, messages: Sequence[tuple[Properties, bytes]]) -> None:
+        """Return when the queue has the messages."""
 
         def write(channel: Channel, batch: Batch) -> None:
             for properties, body in messages:
                 self.check_size(len(body), properties.message_id)
                 channel.publish(batch, "", queue, properties, body)
 
+        deadline = asyncio.get_running_loop().time() + limits.COMMAND_SECONDS
         batch = await self._confirmed(len(messages), write, deadline)
         if batch.returned:
             raise NoSuchQueue(f"the queue {queue!r} is gone; what was to go there was not accepted")
@@ -128,7 +121,7 @@ class Publisher:
         """Publish, again where the connection was lost or a queue refused, until all is confirmed."""
         loop, client = asyncio.get_running_loop(), self._client
         client.start()
-        why, written, pause = "", False, _REFUSED_SECONDS
+        why, written, pause = "", False, limits.REFUSED_SECONDS
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
@@ -142,8 +135,8 @@ class Publisher:
                         why = f"the connection was lost ({error})"
                         continue
                     except ChannelClosed as error:
-                        if passes(error):
-                            await asyncio.sleep(RETRY_SECONDS)
+                        if error.passes:
+                            await asyncio.sleep(limits.RETRY_SECONDS)
                         else:
                             self._understand(error)
                         why = str(error)
@@ -153,10 +146,10 @@ class Publisher:
                     why = "a queue takes nothing: it has no leader, or a policy limits it"
                     await channel.close()
                     await asyncio.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                    pause = min(pause * 2, limits.LONGEST_REFUSED_SECONDS)
         except TimeoutError as error:
             if written and client.alarm:
-                why = f"did not confirm in time ({client.alarm}: see its {client.limits})"
+                why = f"did not confirm in time ({client.alarm}: see its {client.alarm_settings})"
                 raise QueueUnavailable(f"the queue at {client.address.shown}: {why}") from error
             raise client.unavailable(why) from error
 
@@ -198,7 +191,7 @@ class Publisher:
             raise self._client.refused(error)
 
     def _writing(self, messages: Sequence[Outgoing]) -> Write:
-        now = int(time.time())
+        now = clock.time_ns() // 1_000_000_000
 
         def write(channel: Channel, batch: Batch) -> None:
             for one in messages:
@@ -212,7 +205,7 @@ class Publisher:
         return write
 
 
-def _portions(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+def _batches(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
     """What is published together; the next only when these are stored, to keep the order whatever goes wrong.
 
     Commands come first: one of them may be refused, and then nothing is to have been accepted.
@@ -224,8 +217,8 @@ def _portions(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
         if 0 < commands < len(ordered):
             yield ordered[:commands]
             ordered = ordered[commands:]
-    for first in range(0, len(ordered), PORTION):
-        yield ordered[first : first + PORTION]
+    for first in range(0, len(ordered), limits.PUBLISHED_AT_ONCE):
+        yield ordered[first : first + limits.PUBLISHED_AT_ONCE]
 
 
 def _returned(messages: Sequence[Outgoing], ids: Sequence[str]) -> DovetailError:

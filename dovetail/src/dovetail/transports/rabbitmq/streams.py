@@ -8,29 +8,17 @@ of its own, and reads up to that.
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from pamqp import commands
 
+from dovetail import clock
+from dovetail.transports.rabbitmq import limits
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Batch, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.layout import OFFSET
+from dovetail.transports.rabbitmq.topology import OFFSET
 from dovetail.transports.rabbitmq.wire import Wire
-
-#: Messages on their way at once: a few, until it is seen that they are small.
-_FEW, _MANY = 8, 500
-_SMALL_BYTES = 16_384
-#: What is held at once; what comes beyond is let go, and read again.
-_ROOM_BYTES = 4 * 1024 * 1024
-#: Messages that the server may have written together, and sends together.
-_LARGEST_CHUNK = 65_535
-#: Who only looks takes a stream for empty that has sent nothing for so long.
-LOOK_SECONDS = 1.0
-#: The same for one beside another that has sent something: at least so long, and so many times what it took.
-_SILENT_SECONDS, _LONGER = 0.2, 10
 
 
 async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
@@ -38,11 +26,11 @@ async def append(wire: Wire, stream: str, body: bytes = b"") -> str:
 
     Raises ChannelClosed where the stream has no leader just now.
     """
-    mark = secrets.token_hex(8)
+    mark = clock.token()
     channel = await Channel.open(wire, confirms=True)
     try:
         batch = Batch(1, asyncio.get_running_loop().create_future())
-        channel.publish_usual(batch, "", stream, mark, int(time.time()), body)
+        channel.publish_usual(batch, "", stream, mark, clock.time_ns() // 1_000_000_000, body)
         await batch.done
     finally:
         await channel.close()
@@ -61,17 +49,7 @@ async def up_to(wire: Wire, stream: str, mark: str) -> AsyncGenerator[list[Conte
             found = any(one.properties.message_id == mark for one in part)
 
 
-async def newest(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Content | None:
-    """The first of the messages that were written last, together; None where none comes in these seconds."""
-    async with _reading(wire, stream, "last") as reader:
-        try:
-            async with asyncio.timeout(within):
-                return (await reader.more())[0]
-        except TimeoutError:
-            return None
-
-
-async def last(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Content | None:
+async def last(wire: Wire, stream: str, within: float = limits.EMPTY_SECONDS) -> Content | None:
     """The very last message; None where none comes in these seconds."""
     async with _reading(wire, stream, "last") as reader:
         try:
@@ -83,30 +61,25 @@ async def last(wire: Wire, stream: str, within: float = LOOK_SECONDS) -> Content
 
 
 async def scan(wire: Wire, stream: str, start: int = 0) -> AsyncGenerator[list[Content]]:
-    """What is there, in order, from an offset to the present end; a negative one counts from there.
+    """What is there, in order, from an offset to the present end.
 
     For who only looks: a node of a cluster may lag behind.
     """
-    if (last := await newest(wire, stream)) is None:
+    if (newest := await last(wire, stream)) is None:
         return
-    end = offset_of(last)
-    if start < 0:
-        start = max(0, end + 1 + start)
+    end, offset = offset_of(newest), -1
     async with _reading(wire, stream, start) as reader:
-        offset = -1
-        while offset < end or await reader.sent():
+        while offset < end:
             part = await reader.more()
             yield part
             offset = offset_of(part[-1])
-            if offset > end + _LARGEST_CHUNK:
-                return
 
 
 async def within(
     wire: Wire, stream: str, window: range
 ) -> AsyncGenerator[list[tuple[int, Content]]]:
     """What lies at these offsets, each with its own; something must."""
-    async with _reading(wire, stream, window.start, prefetch=_MANY) as reader:
+    async with _reading(wire, stream, window.start, prefetch=limits.MANY_STREAMED) as reader:
         offset = window.start - 1
         while offset < window.stop - 1:
             part = await reader.more()
@@ -122,14 +95,16 @@ async def ends(wire: Wire, *streams: str) -> dict[str, range]:
 
     One that is empty says nothing. It is waited for a little longer than for one that is not.
     """
-    clock = asyncio.get_running_loop().time
-    begun, tasks = clock(), {one: asyncio.ensure_future(_end(wire, one)) for one in streams}
+    now = asyncio.get_running_loop().time
+    begun, tasks = now(), {one: asyncio.ensure_future(_end(wire, one)) for one in streams}
     try:
         await asyncio.wait(
-            tasks.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            tasks.values(), timeout=limits.EMPTY_SECONDS, return_when=asyncio.FIRST_COMPLETED
         )
-        patience = max(_SILENT_SECONDS, _LONGER * (clock() - begun))
-        await asyncio.wait(tasks.values(), timeout=min(patience, begun + LOOK_SECONDS - clock()))
+        patience = max(limits.SILENT_SECONDS, limits.SILENT_TIMES * (now() - begun))
+        await asyncio.wait(
+            tasks.values(), timeout=min(patience, begun + limits.EMPTY_SECONDS - now())
+        )
         return {one: task.result() if task.done() else range(0) for one, task in tasks.items()}
     finally:
         for task in tasks.values():
@@ -194,7 +169,7 @@ class _Reader:
         )
 
     def _take(self, content: Content) -> None:
-        self._missing = self._missing or self._held > _ROOM_BYTES
+        self._missing = self._missing or self._held > limits.STREAMED_BYTES
         if not self._missing:
             self._came.append(content)
             self._held += len(content.body)
@@ -218,7 +193,11 @@ class _Reader:
 
     async def _suit(self) -> None:
         """Have as many on their way as memory can take of that size."""
-        wanted = _MANY if self._largest < _SMALL_BYTES and not self._missing else _FEW
+        wanted = (
+            limits.MANY_STREAMED
+            if self._largest < limits.SMALL_BYTES and not self._missing
+            else limits.FEW_STREAMED
+        )
         if (wanted != self._prefetch or self._missing) and self._last is not None:
             self._prefetch = wanted
             await self._channel.cancel(self._consumer)
@@ -239,7 +218,7 @@ class _Reader:
 
 @asynccontextmanager
 async def _reading(
-    wire: Wire, stream: str, start: str | int, prefetch: int = _FEW
+    wire: Wire, stream: str, start: str | int, prefetch: int = limits.FEW_STREAMED
 ) -> AsyncIterator[_Reader]:
     channel = await Channel.open(wire)
     try:

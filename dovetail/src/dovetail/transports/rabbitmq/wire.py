@@ -1,174 +1,106 @@
-"""One connection in AMQP 0-9-1: frames out, and each channel's frames to it."""
+"""One connection in AMQP 0-9-1: who is told of what comes, heartbeats, and its end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from pamqp import commands
 from pamqp.base import Frame
-from pamqp.exceptions import PAMQPException
 
 from dovetail.errors import QueueError
-from dovetail.plain import plain_error
-from dovetail.server_address import Secret
-from dovetail.transports.rabbitmq import frames
+from dovetail.network.protocol import ConnectionLost, ProtocolError, StreamWire
+from dovetail.network.server_address import Secret
+from dovetail.transports.rabbitmq import frames, limits
+from dovetail.transports.rabbitmq.protocol import AmqpProtocol, OnChannel
 
-#: Largest frame that we ask for, in bytes; the server may want less.
-FRAME_BYTES = 131_072
-MOST_CHANNELS = 2047
-GOODBYE_SECONDS = 2.0
-#: How an alert of TLS begins: what a server says that does not understand our greeting.
-_TLS_ALERT = b"\x15\x03"
+_GREETING = b"AMQP\x00\x00\x09\x01"
 
 
-class ConnectionLost(Exception):
-    """The connection ended before the reply came; whether the command was carried out is not known."""
-
-
-class OnFrame(Protocol):
+class ChannelEnd(OnChannel, Protocol):
     """One channel's end of the connection."""
-
-    def method(self, payload: bytes) -> None:
-        """A method frame."""
-
-    def header(self, payload: bytes) -> None:
-        """A content's header."""
-
-    def body(self, payload: bytes) -> None:
-        """A part of a content's body."""
 
     def lost(self, why: str) -> None:
         """The connection has ended."""
 
 
-class Wire(asyncio.Protocol):
-    """Made by `loop.create_connection`; it ends once and is then thrown away."""
+class Wire(StreamWire):
+    """Its channels share it; what it must know of the server it is told by the handshake."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._rest = b""
-        self._out: list[bytes] = []
-        self._channels: dict[int, OnFrame] = {}
-        self._replies: list[asyncio.Future[Any]] = []
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._ended = asyncio.Event()
-        self._why = ""
-        #: What ended the connection, where that was an error.
-        self.lost_by: Exception | None = None
-        #: Whether the server answered in TLS.
-        self.speaks_tls = False
+        super().__init__()
+        self._protocol = AmqpProtocol(self)
+        self._channels: dict[int, ChannelEnd] = {}
+        self._replies: deque[asyncio.Future[Any]] = deque()
+        #: What the server has said before anybody waited for it: it begins as soon as it has heard us.
+        self._unread: deque[Any] = deque()
         #: Left out of what the server says.
         self.secret = Secret()
         self._heard = False
         self._beating: asyncio.TimerHandle | None = None
-        self.frame_max = FRAME_BYTES
-        self.most_channels = MOST_CHANNELS
-        self.closed = False
+        #: When the last heartbeat was sent, by the event loop's clock, and how long the next may take.
+        self._beat_at, self._most_silent = self._loop.time(), math.inf
+        self.frame_max = limits.FRAME_BYTES
+        self.most_channels = limits.MOST_CHANNELS
         #: Why the server takes no messages for now; empty where it does.
         self.alarm = ""
+        #: Called whenever `alarm` changes, and at the end of the connection, which ends it too.
+        self.on_alarm: list[Callable[[], None]] = []
         #: Those on this connection who want the same lock of the server, which sees but one of them.
         self.turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: What was read on this connection and need not be read again, by what it is of.
         self.remembered: dict[str, Any] = {}
-        #: Called whenever `alarm` changes, and at the end of the connection, which ends it too.
-        self.on_alarm: list[Callable[[], None]] = []
 
-    # Protocol callbacks
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the server answered in TLS."""
+        return self._protocol.speaks_tls
+
+    # What comes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say what we speak."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(b"AMQP\x00\x00\x09\x01")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell everyone who waits."""
-        self.closed = True
-        self.lost_by = exc
-        self._why = self._why or (plain_error(exc) if exc else "closed by the server")
-        if self._beating is not None:
-            self._beating.cancel()
-        self._writable.set()
-        self._ended.set()
-        self._alarmed("")
-        for channel in list(self._channels.values()):
-            channel.lost(self._why)
-        self._channels.clear()
-        for future in self._replies:
-            if not future.done():
-                future.set_exception(ConnectionLost(self._why))
-
-    def pause_writing(self) -> None:
-        """The operating system takes no more for now."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """It takes more again."""
-        self._writable.set()
+        super().connection_made(transport)
+        self.write(_GREETING)
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Hand each frame to its channel."""
+        """Take it apart."""
         self._heard = True
-        if self._rest:
-            data = self._rest + data
-        at, size = 0, len(data)
-        while size - at >= 8 and not self.closed:
-            end = at + 7 + int.from_bytes(data[at + 3 : at + 7], "big")
-            if end >= size:
-                break
-            if data[end] != 0xCE:
-                self._strange(b"")
-                return
-            try:
-                self._frame(data[at], data[at + 1] << 8 | data[at + 2], data[at + 7 : end])
-            except PAMQPException:
-                self._strange(b"")
-                return
-            at = end + 1
-        self._rest = data[at:]
-        if self._rest and self._rest[0] not in frames.KINDS:
-            self._strange(self._rest)
+        try:
+            self._protocol.feed(data)
+        except ProtocolError as error:
+            self.abort(str(error))
 
-    def _strange(self, said: bytes) -> None:
-        """End the connection with one that says such things."""
-        self.speaks_tls = said.startswith(_TLS_ALERT)
-        if said.startswith(b"AMQP"):
-            self.abort("it speaks another version of AMQP")
-        else:
-            self.abort("it does not speak AMQP 0-9-1")
-
-    def _frame(self, kind: int, number: int, payload: bytes) -> None:
-        if number == 0:
-            if kind == frames.METHOD:
-                self._connection_method(frames.command(payload))
-            return
-        channel = self._channels.get(number)
-        if channel is None:
-            return
-        if kind == frames.METHOD:
-            channel.method(payload)
-        elif kind == frames.HEADER:
-            channel.header(payload)
-        elif kind == frames.BODY:
-            channel.body(payload)
-
-    def _connection_method(self, command: Any) -> None:
+    def said(self, command: Any) -> None:
+        """As OnConnection.said."""
         if isinstance(command, commands.Connection.Close):
             self._why = self._masked(f"{command.reply_code} {command.reply_text}")
-            self.write(frames.method(0, commands.Connection.CloseOk()))
+            self.tell(commands.Connection.CloseOk())
             self.close()
         elif isinstance(command, commands.Connection.Blocked):
             self._alarmed(command.reason)
         elif isinstance(command, commands.Connection.Unblocked):
             self._alarmed("")
-        elif self._replies:
-            future = self._replies.pop(0)
+        elif not self._replies:
+            self._unread.append(command)
+        elif not (future := self._replies.popleft()).done():
+            future.set_result(command)
+
+    def end(self, why: str) -> None:
+        """Tell everyone who waits."""
+        if self._beating is not None:
+            self._beating.cancel()
+        self._alarmed("")
+        for channel in list(self._channels.values()):
+            channel.lost(why)
+        self._channels.clear()
+        for future in self._replies:
             if not future.done():
-                future.set_result(command)
+                future.set_exception(ConnectionLost(why))
 
     def _masked(self, text: str) -> str:
         return text.replace(self.secret, "…") if self.secret else text
@@ -186,6 +118,8 @@ class Wire(asyncio.Protocol):
             raise ConnectionLost(self._why)
         if said is not None:
             self.tell(said)
+        elif self._unread:
+            return self._unread.popleft()
         future = self._loop.create_future()
         self._replies.append(future)
         return await future
@@ -194,21 +128,21 @@ class Wire(asyncio.Protocol):
         """Say something about the connection itself that is not answered."""
         self.write(frames.method(0, said))
 
-    def write(self, data: bytes) -> None:
-        """Send frames, at the end of the turn of the event loop."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(data)
-
     def beat(self, seconds: int) -> None:
         """Send a heartbeat twice in so many seconds, and end when nothing came for two of them."""
         silent = 0
+        self._beat_at = self._loop.time()
+        self._most_silent = limits.LATE_BEATS * seconds or math.inf
 
         def beat() -> None:
             nonlocal silent
+            if self.late:  # and stays so
+                self.abort(f"the event loop was blocked for more than {self._most_silent:g} s")
+                return
+            self._beat_at = self._loop.time()
             silent = 0 if self._heard else silent + 1
             self._heard = False
-            if silent > 4:
+            if silent >= limits.SILENT_BEATS:
                 self.abort(f"no sign of life for {2 * seconds} s")
                 return
             self.write(frames.HEARTBEAT_FRAME)
@@ -217,8 +151,13 @@ class Wire(asyncio.Protocol):
         if seconds:
             self._beating = self._loop.call_later(seconds / 2, beat)
 
-    def attach(self, channel: OnFrame) -> int:
-        """A free number for a channel, whose frames go to it from now on."""
+    @property
+    def late(self) -> bool:
+        """Whether the event loop was blocked for so long that the server may take us for dead."""
+        return self._loop.time() - self._beat_at > self._most_silent
+
+    def attach(self, channel: ChannelEnd) -> int:
+        """A free number for a channel, which is told of its frames from now on."""
         if self.closed:
             raise ConnectionLost(self._why)
         numbers = range(1, self.most_channels + 1)
@@ -228,25 +167,18 @@ class Wire(asyncio.Protocol):
                 "and answer fewer subjects on one, or raise its channel_max"
             )
         self._channels[number] = channel
+        self._protocol.attach(number, channel)
         return number
 
     def detach(self, number: int) -> None:
         """The channel is closed."""
         self._channels.pop(number, None)
+        self._protocol.detach(number)
 
-    async def lost(self) -> str:
-        """Return when the connection has ended, and why."""
-        await self._ended.wait()
-        return self._why
-
-    async def writable(self) -> None:
-        """Wait while the other side is slower than we are."""
-        await self._writable.wait()
-
-    async def leave(self) -> None:
+    async def leave(self, seconds: float = limits.GOODBYE_SECONDS) -> None:
         """Say good-bye, and close when the server has heard all that was said before."""
         try:
-            async with asyncio.timeout(GOODBYE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self.expect(commands.Connection.Close(200, "bye", 0, 0))
                 self.close()
                 await self.lost()  # TLS takes leave, too
@@ -254,21 +186,3 @@ class Wire(asyncio.Protocol):
             pass
         finally:
             self.abort("")
-
-    def close(self) -> None:
-        """Write what waits, then close."""
-        if self._transport is not None and not self.closed:
-            self._flush()
-            self._transport.close()
-
-    def abort(self, why: str) -> None:
-        """Close at once."""
-        self._why = self._why or why
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _flush(self) -> None:
-        out = self._out
-        if out and self._transport is not None and not self.closed:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-        out.clear()

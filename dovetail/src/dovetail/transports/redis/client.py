@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from hiredis import ReplyError
 
-from dovetail.connection import Connection
 from dovetail.errors import QueueError, QueueFull
+from dovetail.network.connection import Connection
+from dovetail.network.protocol import ConnectionLost
+from dovetail.network.server_address import Host
 from dovetail.options import QueueOptions
-from dovetail.server_address import Host
+from dovetail.transports.redis import limits, sentinels
 from dovetail.transports.redis.address import Address
 from dovetail.transports.redis.handshake import REFUSED, Greeting, Handshake, Moved
-from dovetail.transports.redis.layout import TAG
+from dovetail.transports.redis.protocol import Argument
 from dovetail.transports.redis.scripts import script
-from dovetail.transports.redis.wire import Argument, ConnectionLost, OnPush, Wire
+from dovetail.transports.redis.topology import TAG
+from dovetail.transports.redis.wire import OnPush, Wire
 
 log = logging.getLogger("dovetail.redis")
 
-CONNECT_SECONDS = 3.0
-#: A connection that does not answer a ping for so long is lost, though nobody said so.
-PING_SECONDS = 5.0
-#: What a command may take unless it has a deadline of its own; it outlasts a restart of the server.
-COMMAND_SECONDS = 5.0
-RETRY_SECONDS = 0.05
+Said = TypeVar("Said")
 
 #: The first word of an error, by what is to be done about it.
 _PASSES = {"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS"}
 _ELSEWHERE = {"READONLY", "MOVED", "ASK"}
 _NO_ROOM = {"OOM", "MISCONF"}
+#: What ends a read that waits on a server that is made a replica. It begins as where the stream is gone.
+_DEMOTED = "instance state changed"
 #: What Redis 7 says where a script may not do what its user may not.
 _MAY_NOT = "The user executing the script can't"
 
@@ -64,6 +65,8 @@ class Client(Connection[Wire]):
         self.on_connected: list[Callable[[Wire], None]] = []
         self._handshake = Handshake(address, options.setting)
         self._on_push = on_push
+        #: As a sentinel named it; None where no sentinels are asked.
+        self._master: Host | None = None
 
     # Commands
 
@@ -85,7 +88,7 @@ class Client(Connection[Wire]):
         """
         why = ""
         if deadline is None:
-            deadline = asyncio.get_running_loop().time() + COMMAND_SECONDS
+            deadline = asyncio.get_running_loop().time() + limits.COMMAND_SECONDS
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
@@ -99,8 +102,8 @@ class Client(Connection[Wire]):
                     if not isinstance(reply, ReplyError):
                         return reply
                     why = str(reply)
-                    self.repair(wire, why)
-                    await asyncio.sleep(RETRY_SECONDS)
+                    self.raise_final(wire, why)
+                    await asyncio.sleep(limits.REPEAT_SECONDS)
         except TimeoutError as error:
             raise self.unavailable(why) from error
 
@@ -118,12 +121,12 @@ class Client(Connection[Wire]):
         except NoSuchScript:  # the server was restarted, or sees it for the first time
             return await self.run("EVAL", known.text, *rest, deadline=deadline, repeat=repeat)
 
-    def repair(self, wire: Wire, error: str) -> None:
-        """Return where the command may succeed when it is sent again; else raise what the error means."""
+    def raise_final(self, wire: Wire, error: str) -> None:
+        """Raise what the error means; return where the command may succeed when it is sent again."""
         code = error.split(" ", 1)[0]
         if code == "NOSCRIPT":
             raise NoSuchScript(error)
-        if code in _ELSEWHERE:
+        if code in _ELSEWHERE or _DEMOTED in error:
             wire.abort(error)
         elif code in _NO_ROOM:
             raise QueueFull(f"the queue's store has no room ({error}); nothing was accepted")
@@ -137,45 +140,59 @@ class Client(Connection[Wire]):
     # Connecting
 
     async def _connect(self, host: Host) -> Wire:
+        if self.address.sentinel:
+            host = self._master = await self._named_by(host)
         try:
-            return await self._connect_to(host)
+            wire, self.server = await self._begin(host, self._handshake.greet)
         except Moved as error:
-            return await self._connect_to(error.host)
+            wire, self.server = await self._begin(error.host, self._handshake.greet)
+        self.connected_at = asyncio.get_running_loop().time()
+        for callback in self.on_connected:
+            callback(wire)
+        return wire
 
-    async def _connect_to(self, host: Host) -> Wire:
+    async def _named_by(self, sentinel: Host) -> Host:
+        assert self.address.sentinel
+        ask = partial(self._handshake.master_of, self.address.sentinel)
+        wire, master = await self._begin(sentinel, ask)
+        wire.abort("")
+        return master
+
+    async def _begin(
+        self, host: Host, greet: Callable[[Wire], Awaitable[Said]]
+    ) -> tuple[Wire, Said]:
+        """A wire to that host, and what it said when it was greeted."""
         loop, context = asyncio.get_running_loop(), self.address.tls_context()
         wire: Wire | None = None
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(limits.CONNECT_SECONDS):
                 _, wire = await loop.create_connection(
                     lambda: Wire(self._on_push), *host, ssl=context
                 )
-                self.server = await self._handshake.greet(wire)
+                return wire, await greet(wire)
         except BaseException as error:
             if wire is not None:
                 wire.abort("")
             if isinstance(error, (OSError, ConnectionLost)):
                 raise self._handshake.failed(error, wire) from error
             raise
-        self.connected_at = loop.time()
-        for callback in self.on_connected:
-            callback(wire)
-        return wire
 
     async def _watch(self, wire: Wire) -> str:
         """As Connection._watch, also where it just does not answer any more."""
-        while True:
-            try:
-                async with asyncio.timeout(PING_SECONDS):
-                    return await wire.lost()
-            except TimeoutError:
-                await _look_at(wire)
+        return await self._watch_by_pings(wire, limits.PING_SECONDS, self._check)
+
+    async def _check(self, wire: Wire) -> None:
+        await _check_master(wire)
+        if self._master and not wire.closed:
+            hosts, ask = self.address.hosts, self._named_by
+            if other := await sentinels.other_master(hosts, self._master, ask):
+                wire.abort("the sentinels name another master, {}:{}".format(*other))
 
 
-async def _look_at(wire: Wire) -> None:
+async def _check_master(wire: Wire) -> None:
     """End the connection where there is no answer, or it is of a replica, as a master may be made."""
     try:
-        async with asyncio.timeout(PING_SECONDS):
+        async with asyncio.timeout(limits.PING_SECONDS):
             hello = await wire.call("HELLO")
     except TimeoutError:
         wire.abort("no answer")

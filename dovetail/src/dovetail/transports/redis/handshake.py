@@ -7,12 +7,13 @@ from typing import Any
 
 from hiredis import ReplyError
 
-from dovetail import tls
 from dovetail.errors import ConfigurationError
-from dovetail.server_address import Host
-from dovetail.transports.redis.address import Address
-from dovetail.transports.redis.layout import TAG
-from dovetail.transports.redis.wire import ConnectionLost, Wire
+from dovetail.network import tls
+from dovetail.network.protocol import ConnectionLost
+from dovetail.network.server_address import Host
+from dovetail.transports.redis.address import EXAMPLE, SENTINEL_EXAMPLE, Address, Sentinel
+from dovetail.transports.redis.topology import TAG
+from dovetail.transports.redis.wire import Wire
 
 OLDEST_SERVER = (7, 0)
 #: How errors begin that say that user and password are wrong, or may not do what we do.
@@ -49,18 +50,33 @@ class Handshake:
     async def greet(self, wire: Wire) -> Greeting:
         """Sign in to the master that has our keys."""
         hello = self._masked(
-            await wire.call("HELLO", 3, *self._address.sign_in(), "SETNAME", "dovetail")
+            await wire.call("HELLO", 3, *self._address.login.words(), "SETNAME", "dovetail")
         )
         self._check(hello)
         greeting = Greeting(hello[b"version"].decode(), hello[b"id"])
         if tuple(int(word) for word in greeting.version.split(".")[:2]) < OLDEST_SERVER:
             raise self._too_old(greeting.version)
+        if hello[b"mode"] == b"sentinel":
+            raise self._wrong("is a sentinel", f"write it as {SENTINEL_EXAMPLE}")
         if hello[b"role"] != b"master":
             raise NotNow("it is a replica; name the master, or all of them")
         if self._address.database:
             self._check(await wire.call("SELECT", self._address.database))
         self._check(await wire.call("EXISTS", f"{TAG}:claims"))
         return greeting
+
+    async def master_of(self, sentinel: Sentinel, wire: Wire) -> Host:
+        """The master that a sentinel names; it may be gone already."""
+        if sentinel.login.password is not None:
+            self._check(self._masked(await wire.call(*sentinel.login.words())))
+        found = await wire.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel.master)
+        if isinstance(found, ReplyError) and "unknown command" in str(found):
+            raise self._wrong("is no sentinel", f"write it as {EXAMPLE}")
+        self._check(found)
+        if found is None:
+            raise self._wrong("knows no master of this name", sentinel.master)
+        host, port = found
+        return host.decode(), int(port)
 
     def refused(self, error: str) -> ConfigurationError:
         """What the server says about user and password, which it does not repeat."""
@@ -80,13 +96,6 @@ class Handshake:
             return NotNow(f"{error}{hint}")
         return error
 
-    def _masked(self, reply: Any) -> Any:
-        """Some repeat the words that they do not understand: then without the password."""
-        password = self._address.password
-        if password and isinstance(reply, ReplyError):
-            return ReplyError(str(reply).replace(password, "…"))
-        return reply
-
     def _check(self, reply: Any) -> None:
         if not isinstance(reply, ReplyError):
             return
@@ -102,6 +111,18 @@ class Handshake:
         if "DB index" in error or "out of range" in error or "SELECT" in error:
             raise self._wrong(f"has no database {self._address.database}", error)
         raise NotNow(error)
+
+    def _masked(self, reply: Any) -> Any:
+        """Some repeat the words that they do not understand: then without the passwords."""
+        if not isinstance(reply, ReplyError):
+            return reply
+        logins = [self._address.login]
+        if self._address.sentinel:
+            logins.append(self._address.sentinel.login)
+        for login in logins:
+            if login.password:
+                reply = ReplyError(str(reply).replace(login.password, "…"))
+        return reply
 
     def _too_old(self, version: str) -> ConfigurationError:
         return self._wrong(f"is Redis {version}", "7.0 or later is needed")

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dovetail.delivery import Outgoing
 from dovetail.errors import (
     ConfigurationError,
-    MessageTooLarge,
     NoGroup,
     QueueError,
     QueueFull,
     QueueUnavailable,
 )
-from dovetail.room import Room
+from dovetail.transports.common.store_room import Room
 from dovetail.transports.redis.client import Client
-from dovetail.transports.redis.wire import Argument
-
-#: Redis would take 512 MB, but ends the connection of a listener for whom more than 8 MB wait for a minute
-#: (client-output-buffer-limit pubsub).
-MOST_BYTES = 8 * 1024 * 1024
-#: What goes into one script call, so that the server is not held up for long.
-MOST_AT_ONCE = 256
-MOST_BYTES_AT_ONCE = 1024 * 1024
-
-#: What one caller wants stored in one step, the same as the script takes it, who is told, and until when.
-_Wanted = tuple[Sequence[Outgoing], list[Argument], asyncio.Future[None], float]
+from dovetail.transports.redis.limits import (
+    PUBLISHED_AT_ONCE,
+    PUBLISHED_BYTES_AT_ONCE,
+    check_size,
+)
+from dovetail.transports.redis.protocol import Argument
+from dovetail.transports.redis.topology import channel_prefix_of
 
 
-def check_size(size: int, id: str | None = None) -> None:
-    """Raise MessageTooLarge for a body of so many bytes."""
-    if size > MOST_BYTES:
-        raise MessageTooLarge(size, MOST_BYTES, id=id)
+class _Batch(NamedTuple):
+    """What one caller wants stored in one step."""
+
+    messages: Sequence[Outgoing]
+    #: The same as the script takes it.
+    words: list[Argument]
+    stored: asyncio.Future[None]
+    #: By the clock of the event loop.
+    deadline: float
 
 
 class Publisher:
     """Publishes and waits for the server's word that each message is on its store."""
 
-    def __init__(self, client: Client, limit_bytes: int | None, channels: str = "") -> None:
+    def __init__(self, client: Client, room: Room, limit_bytes: int | None) -> None:
         self._client = client
-        self._channels = channels
+        self._room = room
         self._limit = limit_bytes or 0
-        self._room = Room()
-        self._wanted: list[_Wanted] = []
+        self._channels = channel_prefix_of(client.address.database)
+        self._batches: list[_Batch] = []
         self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,49 +56,43 @@ class Publisher:
         if len(messages) == 1:
             await self._put(messages, deadline)
             return
-        for portion in _portions(messages):
+        for part in _parts(messages):
             # The next only when this one is stored: that keeps the order whatever goes wrong.
-            await self._put(portion, deadline)
-
-    async def ping(self, timeout: float) -> None:
-        """As Transport.ping: the server refuses this for the same reasons as a message."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        stored = await self._client.script("ping", deadline=deadline)
-        self._room.check(stored, self._limit or None)
+            await self._put(part, deadline)
 
     def _put(self, messages: Sequence[Outgoing], deadline: float) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         words = _words(messages)
-        if not self._wanted:
+        if not self._batches:
             loop.call_soon(self._flush)
-        future: asyncio.Future[None] = loop.create_future()
-        self._wanted.append((messages, words, future, deadline))
+        stored: asyncio.Future[None] = loop.create_future()
+        self._batches.append(_Batch(messages, words, stored, deadline))
         self._bytes += sum(len(one.body) for one in messages)
-        if len(self._wanted) >= MOST_AT_ONCE or self._bytes >= MOST_BYTES_AT_ONCE:
+        if len(self._batches) >= PUBLISHED_AT_ONCE or self._bytes >= PUBLISHED_BYTES_AT_ONCE:
             self._flush()
-        return future
+        return stored
 
     def _flush(self) -> None:
-        if self._wanted:
-            task = asyncio.get_running_loop().create_task(self._send(self._wanted))
+        if self._batches:
+            task = asyncio.get_running_loop().create_task(self._send(self._batches))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            self._wanted, self._bytes = [], 0
+            self._batches, self._bytes = [], 0
 
-    async def _send(self, wanted: list[_Wanted]) -> None:
+    async def _send(self, batches: list[_Batch]) -> None:
         arguments: list[Argument] = [self._limit, self._channels]
-        for _, words, _, _ in wanted:
-            arguments += words
-        deadline = min(deadline for *_, deadline in wanted)
+        for batch in batches:
+            arguments += batch.words
+        deadline = min(batch.deadline for batch in batches)
         try:
             results = iter(await self._client.script("publish", *arguments, deadline=deadline))
         except Exception as error:  # noqa: BLE001 - or they would wait for ever
-            for messages, _, future, _ in wanted:
-                _settle(future, _for(messages[0], error))
+            for batch in batches:
+                _settle(batch.stored, _for(batch.messages[0], error))
             return
-        for messages, _, future, _ in wanted:
-            refused = [self._refusal(one, next(results)) for one in messages]
-            _settle(future, next(filter(None, refused), None))
+        for batch in batches:
+            refused = [self._refusal(one, next(results)) for one in batch.messages]
+            _settle(batch.stored, next(filter(None, refused), None))
 
     def _refusal(self, message: Outgoing, result: bytes) -> Exception | None:
         if result == b"ok":
@@ -110,17 +105,19 @@ class Publisher:
         )
 
 
-def _portions(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
-    portion: list[Outgoing] = []
+def _parts(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    part: list[Outgoing] = []
     size = 0
     for one in messages:
-        if portion and (len(portion) >= MOST_AT_ONCE or size + len(one.body) > MOST_BYTES_AT_ONCE):
-            yield portion
-            portion, size = [], 0
-        portion.append(one)
+        if part and (
+            len(part) >= PUBLISHED_AT_ONCE or size + len(one.body) > PUBLISHED_BYTES_AT_ONCE
+        ):
+            yield part
+            part, size = [], 0
+        part.append(one)
         size += len(one.body)
-    if portion:
-        yield portion
+    if part:
+        yield part
 
 
 def _words(messages: Sequence[Outgoing]) -> list[Argument]:
@@ -136,13 +133,13 @@ def _words(messages: Sequence[Outgoing]) -> list[Argument]:
     return words
 
 
-def _settle(future: asyncio.Future[None], error: Exception | None) -> None:
-    if future.done():  # whoever wanted it has given up
+def _settle(stored: asyncio.Future[None], error: Exception | None) -> None:
+    if stored.done():  # whoever wanted it has given up
         return
     if error is None:
-        future.set_result(None)
+        stored.set_result(None)
     else:
-        future.set_exception(error)
+        stored.set_exception(error)
 
 
 def _for(message: Outgoing, error: Exception) -> Exception:

@@ -1,42 +1,91 @@
-"""Acks, retries, releases and burials of what one member holds."""
+"""Tells the server what became of the messages of one member. Each is settled once."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Sequence
 
-import msgspec
-
-from dovetail.delivery import Claim
+from dovetail.dead_letter import DeadLetter
 from dovetail.errors import DovetailError
-from dovetail.letters import DeadLetter
-from dovetail.transports.redis.acks import Acks
+from dovetail.transports.redis import limits
 from dovetail.transports.redis.client import Client
-from dovetail.transports.redis.entry import RedisDelivery
+from dovetail.transports.redis.dead_letters import DeadLetterStore
+from dovetail.transports.redis.entries import RedisDelivery
 from dovetail.transports.redis.in_flight import InFlight
+from dovetail.transports.redis.topology import Member, queue_of
 
 log = logging.getLogger("dovetail.redis")
 
-#: Messages in one script call.
-MOST_AT_ONCE = 500
-
 
 class Settling:
-    """Each message is settled once, and stays in flight until the server knows of it."""
+    """Acks go out together, in the background; the rest is done when a method returns."""
 
-    def __init__(self, client: Client, claim: Claim, consumer: str, in_flight: InFlight) -> None:
+    def __init__(self, client: Client, member: Member, in_flight: InFlight) -> None:
         self._client = client
-        self._claim = claim
-        self.consumer = consumer
+        self._dead_letters = DeadLetterStore(client)
+        self._member = member
+        self._queue = queue_of(member.group, member.claimed)
         self._in_flight = in_flight
-        self.acks = Acks(client, claim)
+        self._acked: dict[str, list[RedisDelivery]] = {}
+        #: Those of one stream that are on their way.
+        self._acking: list[RedisDelivery] = []
+        self._task: asyncio.Task[None] | None = None
+
+    # Acks
 
     def ack(self, deliveries: Sequence[RedisDelivery]) -> None:
-        """As Subscription.ack."""
         for delivery in deliveries:
-            if self._in_flight.let_go(delivery):
-                self.acks.add(delivery)
+            if self._in_flight.settled(delivery):
+                self._acked.setdefault(delivery.stream, []).append(delivery)
+        if self._acked and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._send_acks())
+
+    def unconfirmed_acks(self) -> list[bytes]:
+        """Ids that the server may not know to be acked."""
+        acked = (one for several in self._acked.values() for one in several)
+        return [one.id for one in (*self._acking, *acked)]
+
+    async def acks_arrived(self, timeout: float) -> None:
+        """Return when the server has all of them, or the time is over."""
+        if self._task is None:
+            return
+        try:
+            _, late = await asyncio.wait([self._task], timeout=timeout)
+        finally:
+            self._task.cancel()  # also where whoever waits is told to stop: it would try for ever
+        if late:
+            await asyncio.wait(late)
+            count = len(self.unconfirmed_acks())
+            log.warning("%d handled messages come again: acking failed", count)
+
+    async def _send_acks(self) -> None:
+        while self._acked:
+            stream, acked = self._acked.popitem()
+            for first in range(0, len(acked), limits.ACKED_AT_ONCE):
+                self._acking = acked[first:]
+                await self._send_ack(stream, acked[first : first + limits.ACKED_AT_ONCE])
+            self._acking = []
+
+    async def _send_ack(self, stream: str, acked: list[RedisDelivery]) -> None:
+        ids = [one.id for one in acked]
+        while self._client.started:
+            try:
+                if stream == self._queue:
+                    count = await self._client.script("ack", stream, self._member.group, *ids)
+                else:
+                    count = await self._client.run("XACK", stream, self._member.group, *ids)
+                if count < len(ids):  # leases had ended: say so to whoever has the messages now
+                    keys = [one.key for one in acked]
+                    await self._client.script("late_acks", *self._member, *keys)
+            except DovetailError as error:
+                log.warning("acking %d messages failed, trying again: %s", len(ids), error)
+                await asyncio.sleep(limits.RETRY_SECONDS)
+            else:
+                return
+
+    # The rest
 
     async def still_to_be_handled(
         self, deliveries: list[RedisDelivery], *, all_are_doubtful: bool
@@ -46,56 +95,50 @@ class Settling:
         if not doubtful:
             return deliveries
         about = [word for one in doubtful for word in (one.stream, one.id, one.key)]
-        place = self._claim.group, self._claim.subject, self.consumer
         try:
-            results = await self._client.script("handled", *place, *about)
+            results = await self._client.script("handled", *self._member, *about)
         except DovetailError as error:
             log.warning("it cannot be seen whether messages were handled meanwhile: %s", error)
             return deliveries
         handled = {id(one) for one, said in zip(doubtful, results, strict=True) if said == b"1"}
         for one in doubtful:
             if id(one) in handled:
-                self._in_flight.let_go(one)
+                self._in_flight.settled(one)
         return [one for one in deliveries if id(one) not in handled]
 
-    async def release(self, deliveries: Sequence[RedisDelivery]) -> None:
-        """As Subscription.release."""
-        try:
-            await self.deliver_again(deliveries, 0)
-        except DovetailError as error:
-            log.warning("what is released goes back when its lease ends: %s", error)
+    async def retry(self, delivery: RedisDelivery, pause: float) -> None:
+        await self._requeue([delivery], math.ceil(pause * 1000), failed=1)
 
-    async def deliver_again(self, deliveries: Sequence[RedisDelivery], pause: float) -> None:
-        """To any member, after `pause` seconds."""
-        milliseconds = math.ceil(pause * 1000)
-        mine = self._unsettled(deliveries)
+    async def release(self, deliveries: Sequence[RedisDelivery]) -> None:
         try:
-            for stream in self._in_flight.held:
-                there = [one for one in mine if one.stream == stream]
-                for first in range(0, len(there), MOST_AT_ONCE):
-                    portion = there[first : first + MOST_AT_ONCE]
-                    about = [word for one in portion for word in (one.id, one.attempt, one.lost)]
-                    await self._client.script("back", *self._place(stream), milliseconds, *about)
-        finally:
-            for one in mine:
-                self._in_flight.let_go(one)
+            await self._requeue(deliveries, 0, failed=0)
+        except DovetailError as error:
+            log.warning("what is released comes again when its lease ends: %s", error)
 
     async def bury(self, delivery: RedisDelivery, letter: DeadLetter) -> None:
-        """As Subscription.bury."""
-        about = msgspec.json.encode(msgspec.structs.replace(letter, body=b""))
-        for mine in self._unsettled([delivery]):
-            place = self._place(mine.stream)
+        for one in self._in_flight.begin_to_settle([delivery]):
             try:
-                await self._client.script("bury", *place, mine.id, about, letter.body)
+                await self._dead_letters.keep(self._member, one.stream, one.id, letter)
             finally:
-                self._in_flight.let_go(mine)
+                self._in_flight.settled(one)
 
-    def _unsettled(self, deliveries: Sequence[RedisDelivery]) -> list[RedisDelivery]:
-        """Those that nobody has begun to settle; from now on they are being settled."""
-        mine = [one for one in deliveries if self._in_flight.holds(one) and not one.settling]
-        for one in mine:
-            one.settling = True
-        return mine
-
-    def _place(self, stream: str) -> tuple[str, str, str, str]:
-        return stream, self._claim.group, self._claim.subject, self.consumer
+    async def _requeue(
+        self, deliveries: Sequence[RedisDelivery], milliseconds: int, *, failed: int
+    ) -> None:
+        """To any member, after a pause. `failed` is how many attempts more are counted."""
+        begun, most = self._in_flight.begin_to_settle(deliveries), limits.SETTLED_AT_ONCE
+        try:
+            for stream in self._in_flight.by_stream:
+                there = [one for one in begun if one.stream == stream]
+                for first in range(0, len(there), most):
+                    about = [
+                        word
+                        for one in there[first : first + most]
+                        for word in (one.id, one.attempt + failed, one.unsettled)
+                    ]
+                    await self._client.script(
+                        "requeue", *self._member, stream, milliseconds, *about
+                    )
+        finally:
+            for one in begun:
+                self._in_flight.settled(one)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from todo.api.files import KINDS
+from todo.api.file_endpoints import KINDS
 from todo.api.openapi.parts import (
     LOCATION,
     RETRY,
@@ -14,7 +14,7 @@ from todo.api.openapi.parts import (
     parameter,
     problem,
 )
-from todo.files.writing import FORMATS
+from todo.files.export_writer import FORMATS
 
 _KEY = parameter(
     "Idempotency-Key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from todo.api.list_query import DEFAULT_LIMIT, MAX_LIMIT, SORTS, STATUSES
 from todo.api.openapi.parts import (
     APPLIED,
     LOCATION,
@@ -18,8 +19,7 @@ from todo.api.openapi.parts import (
     reference,
 )
 from todo.api.preconditions import TAGS_PATTERN
-from todo.api.preferences import MOST_WAIT
-from todo.api.querying import DEFAULT_LIMIT, MAX_LIMIT, SORTS, STATUSES
+from todo.api.prefer_header import MOST_WAIT
 from todo.items import MAX_LENGTH
 
 _ID = parameter("id", "path", "Of the item.", UUID)

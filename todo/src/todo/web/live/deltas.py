@@ -1,4 +1,4 @@
-"""What open pages are told, one kind after the other. Deltas come in the order in which they are true."""
+"""The messages to open pages. They are sent in the order in which they are true."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from todo.merging import Value
+from todo.merge import Value
 from todo.monitoring.readiness import DatabaseState, QueueState
 from todo.web.item_json import ItemJson
 
 
 class Delta(Struct, frozen=True, tag_field="kind"):
-    """Any of them."""
+    """Base of all of them."""
 
 
 class ItemDelta(Delta, frozen=True, tag="item"):
-    """The item is like this now, whatever was said before. `saved` are changes that have been saved."""
+    """The item is like this now, whatever was said before. `saved` are changes that were saved."""
 
     item: ItemJson
     saved: Sequence[str] = ()
 
 
 class GoneDelta(Delta, frozen=True, tag="gone"):
-    """There is no such item now; it may come again."""
+    """There is no such item now; it may come back."""
 
     id: str
     saved: Sequence[str] = ()
@@ -40,7 +40,7 @@ class ChangeDelta(Delta, frozen=True, tag="change"):
 
 
 class FailedDelta(Delta, frozen=True, tag="failed"):
-    """A change was given up and became a dead letter."""
+    """A change became a dead letter."""
 
     id: str
     change: str
@@ -49,7 +49,7 @@ class FailedDelta(Delta, frozen=True, tag="failed"):
 
 
 class SupersededDelta(Delta, frozen=True, tag="superseded"):
-    """A change of a text was saved, and a later one, made without seeing it, stands in its place."""
+    """A change of a text was saved, but a later one, made without seeing it, replaces it."""
 
     id: str
     change: str

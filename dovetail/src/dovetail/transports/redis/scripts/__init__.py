@@ -26,9 +26,9 @@ class Script:
 def script(name: str) -> Script:
     """The script in `<name>.lua`, after what it shares with the others."""
     publishes = name in _PUBLISH
-    parts = ["keys.lua", f"{name}.lua"] if publishes else ["keys.lua", "entries.lua", f"{name}.lua"]
+    shared = ["topology.lua"] if publishes else ["topology.lua", "entries.lua"]
     folder = files(__name__)
     text = (_WHILE_THERE_IS_ROOM if publishes else _ALWAYS) + "\n".join(
-        folder.joinpath(part).read_text() for part in parts
+        folder.joinpath(part).read_text() for part in (*shared, f"{name}.lua")
     )
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())

@@ -26,8 +26,9 @@ local function key_of(entry)
 end
 
 -- The fields of an entry that moves to the group's queue, with other values of ours among them.
-local function moved(entry, attempt, lost)
-  local fields = {'dovetail-key', key_of(entry), 'dovetail-attempt', attempt, 'dovetail-lost', lost}
+-- `unsettled` counts the deliveries that ended without ack or failure.
+local function moved(entry, attempt, unsettled)
+  local fields = {'dovetail-key', key_of(entry), 'dovetail-attempt', attempt, 'dovetail-lost', unsettled}
   for i = 1, #entry[2], 2 do
     local name = entry[2][i]
     if name ~= 'dovetail-key' and name ~= 'dovetail-attempt' and name ~= 'dovetail-lost' then
@@ -46,8 +47,8 @@ local function take_out(stream, queue, group, id, put)
   if stream == queue then call('XDEL', stream, id) end
 end
 
--- The same, only where it is in this consumer's hands.
-local function take_back(stream, queue, group, consumer, id, put)
+-- The same, only where this consumer has it in flight.
+local function take_out_mine(stream, queue, group, consumer, id, put)
   local pending = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
   if not pending.err and #pending > 0 then take_out(stream, queue, group, id, put) end
 end

@@ -1,6 +1,6 @@
--- ARGV: stream, group, consumer, ids that it holds, more of them than Lua can unpack. Those that went to another
+-- ARGV: group, claimed, consumer, stream, ids that it has in flight, more of them than Lua can unpack. Those that went to another
 -- member are left there, and given.
-local stream, group, consumer = unpack(ARGV, 1, 3)
+local group, claimed, consumer, stream = unpack(ARGV, 1, 4)
 local pending = redis.pcall('XPENDING', stream, group, '-', '+', 2 * #ARGV + 1000, consumer)
 if pending.err then return {} end
 local mine = {}
@@ -13,7 +13,7 @@ local function claim(ids)
 end
 
 local renewed, gone = {}, {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   if mine[ARGV[i]] then renewed[#renewed + 1] = ARGV[i] else gone[#gone + 1] = ARGV[i] end
   if #renewed == 1000 then
     claim(renewed)

@@ -1,4 +1,4 @@
--- Gives messages, bytes, dead letters, and for each claim its name, kind, how many wait, are in hand and dead,
+-- Gives messages, bytes, dead letters, and for each claim its name, kind, how many wait, are in flight and dead,
 -- when the oldest of them was published, or 0, and 1 where how many wait is an estimate, or 0.
 
 local function group_info(stream, group)
@@ -11,20 +11,20 @@ end
 local function row(name, kind)
   local group, claimed = string.match(name, '^([^:]+):(.+)$')
   local queue, events, delayed = queue_of(group, claimed), events_of(claimed), delayed_of(group, claimed)
-  local waiting, in_hand, oldest, about = 0, call('ZCARD', delayed), nil, 0
+  local waiting, in_flight, oldest, about = 0, call('ZCARD', delayed), nil, 0
 
   local function older(id) if id and (not oldest or id_before(id, oldest)) then oldest = id end end
 
   local info = group_info(queue, group)
   if info then
     local pending = field_of(info, 'pending')
-    waiting, in_hand = call('XLEN', queue) - pending, in_hand + pending
+    waiting, in_flight = call('XLEN', queue) - pending, in_flight + pending
     local first = call('XRANGE', queue, '-', '+', 'COUNT', 1)[1]
     if first then older(key_of(first)) end
   end
   info = kind == 'event' and group_info(events, group)
   if info then
-    in_hand = in_hand + field_of(info, 'pending')
+    in_flight = in_flight + field_of(info, 'pending')
     older(call('XPENDING', events, group)[2])
     local next = call('XRANGE', events, '(' .. field_of(info, 'last-delivered-id'), '+', 'COUNT', 1)[1]
     if next then
@@ -37,7 +37,7 @@ local function row(name, kind)
   local due = call('ZRANGE', delayed, 0, 0)[1]
   if due then older(field_of(cmsgpack.unpack(due), 'dovetail-key')) end
   local dead = tonumber(call('HGET', P .. ':dead:counts', name) or 0)
-  return {name, kind, waiting, in_hand, dead, oldest and (id_parts(oldest)) or 0, about}
+  return {name, kind, waiting, in_flight, dead, oldest and (id_parts(oldest)) or 0, about}
 end
 
 local messages, bytes, rows = 0, usage(), {}

@@ -1,5 +1,8 @@
--- ARGV: milliseconds. Forgets members that have nothing in their hands and said nothing for so long, and
--- counts anew what a group has read.
+-- ARGV: milliseconds. Forgets members that have nothing in flight and said nothing for so long, counts anew what a
+-- group has read, and puts back what nobody would be given.
+
+-- So many of the oldest entries of a queue are looked at.
+local OLDEST = 100
 
 -- Before 7.4 a server that restarts on its append-only file, or a replica that is promoted, has counted too little.
 local function recount(stream, group)
@@ -10,6 +13,23 @@ local function recount(stream, group)
       and #call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1) == 0 then
       local added = field_of(call('XINFO', 'STREAM', stream), 'entries-added')
       call('XGROUP', 'SETID', stream, group, last, 'ENTRIESREAD', added)
+    end
+  end
+end
+
+-- Redis 7.0 that lost its power within a transaction leaves the beginning in its append-only file, and carries it
+-- out when it is started once more: before the place up to which the group was given all.
+local function put_back(queue, group)
+  local groups = redis.pcall('XINFO', 'GROUPS', queue)
+  local info, after = not groups.err and groups[1], '-'
+  for _ = 1, info and OLDEST or 0 do
+    local entry = call('XRANGE', queue, after, field_of(info, 'last-delivered-id'), 'COUNT', 1)[1]
+    if not entry then return end
+    after = '(' .. entry[1]
+    if #call('XPENDING', queue, group, entry[1], entry[1], 1) == 0 then
+      local attempt, unsettled = field_of(entry[2], 'dovetail-attempt'), field_of(entry[2], 'dovetail-lost')
+      call('XADD', queue, '*', unpack(moved(entry, attempt or 1, unsettled or 0)))
+      call('XDEL', queue, entry[1])
     end
   end
 end
@@ -33,4 +53,5 @@ for _, name in ipairs(call('HKEYS', P .. ':claims')) do
   tidy(queue_of(group, claimed), group)
   tidy(events_of(claimed), group)
   recount(events_of(claimed), group)
+  pcall(put_back, queue_of(group, claimed), group)
 end

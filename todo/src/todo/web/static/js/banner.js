@@ -1,7 +1,7 @@
-// One line for what is not as usual: nothing is said to be well that is not.
+// The line on top that says what is not as usual.
 
-import { onStatus } from "./following.js";
-import { t } from "./words.js";
+import { onStatus } from "./live-updates.js";
+import { t } from "./language.js";
 
 // Milliseconds that something lasts before the banner says so.
 const LASTING = { waiting: 5_000, offline: 1_500 };

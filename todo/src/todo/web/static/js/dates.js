@@ -1,6 +1,6 @@
 // Due dates in words, as the server writes them, in this browser's time zone.
 
-import { dates, filled } from "./words.js";
+import { dates, filled } from "./language.js";
 
 const DAY = 86_400_000;
 // Days ahead that are called by their weekday.

@@ -1,7 +1,7 @@
-// Keys for those who like them. They never fire where one writes, and they can be switched off.
+// Keyboard shortcuts. They do nothing while one types, and can be switched off.
 
 import { button } from "./notices.js";
-import { t } from "./words.js";
+import { t } from "./language.js";
 
 const SETTING = "todo.keys";
 

@@ -1,7 +1,7 @@
 // Shares one stream among the tabs of a browser. Each tab is told everything from the place that it has seen, once
 // and in order; or, where that is not known here any more, that it has to read the list again.
 
-import { follows, hasSeen } from "./live-place.js";
+import { follows, hasSeen } from "./stream-position.js";
 import { LiveStream } from "./live-stream.js";
 
 // Frames that are kept for tabs that come, or come back.

@@ -1,23 +1,23 @@
-// The list: everything that it consists of is started here.
+// Starts everything that the list consists of.
 
-import * as acting from "./acting.js";
-import * as adding from "./adding.js";
+import * as acting from "./actions.js";
+import * as adding from "./add-field.js";
 import * as banner from "./banner.js";
 import { today } from "./dates.js";
-import { toggleDetails } from "./details.js";
-import * as dragging from "./dragging.js";
-import { startEditing } from "./editing.js";
-import * as finding from "./finding.js";
-import * as following from "./following.js";
+import { toggleDetails } from "./details-panel.js";
+import * as dragging from "./drag.js";
+import { startEditing } from "./edit-field.js";
+import * as finding from "./filters.js";
+import * as following from "./live-updates.js";
 import * as keys from "./keys.js";
-import { QUIET } from "./marks.js";
+import { QUIET } from "./item-states.js";
 import { undoLast } from "./notices.js";
-import { readQuery } from "./query.js";
-import * as scrolling from "./scrolling.js";
+import { readQuery } from "./list-query.js";
+import * as scrolling from "./next-page.js";
 import * as state from "./state.js";
 import * as totals from "./totals.js";
 import * as view from "./view.js";
-import { tellZone } from "./zone.js";
+import { tellZone } from "./time-zone.js";
 
 // What the parts of a row do, by their data-do.
 const ACTIONS = {

@@ -1,6 +1,6 @@
 // Short notices at the edge of the page, and the undo that most of them offer.
 
-import { t } from "./words.js";
+import { t } from "./language.js";
 
 // Milliseconds that a notice stays; while it has the focus or the pointer it stays longer.
 const STAYS = 10_000;

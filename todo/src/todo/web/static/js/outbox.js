@@ -1,7 +1,7 @@
 // Items that were written here and that the server has not accepted yet. The browser keeps them, each under a
 // key of its own, so that they survive a reload and two tabs do not overwrite each other's.
 
-import { Offline, Refused, post } from "./server.js";
+import { Offline, Refused, post } from "./requests.js";
 
 const PREFIX = "todo.outbox.";
 // Milliseconds until the next try while the server cannot be reached.
@@ -49,8 +49,20 @@ export function discard(id) {
   } catch { /* the browser keeps nothing */ }
 }
 
-// Sends one; it is kept until the server has accepted it. Sending it again is harmless: it keeps its id.
-export async function send(entry) {
+// Sends one; it is kept until the server has accepted it. Sending it again is harmless: it keeps its id. Those
+// that are tried for the first time do not wait for each other, but what was written earlier and waits is sent
+// before it.
+export async function send({ refused, ...entry }) {
+  if (sending.has(entry.id)) return;
+  if (entries().some((one) => isWaiting(one) && one.id < entry.id)) {
+    keep({ ...entry, waits: true });
+    listener(entry, "offline");
+    return flush();
+  }
+  return attempt(entry);
+}
+
+async function attempt(entry) {
   if (sending.has(entry.id)) return;
   sending.add(entry.id);
   keep({ ...entry, at: Date.now() });
@@ -72,21 +84,27 @@ export async function send(entry) {
   }
 }
 
+const isWaiting = ({ waits, refused }) => waits && refused === undefined;
+
 // Whether it goes on waiting. What waits already does so as well while the server is back but the queue is not.
 function isLasting(entry, error) {
   if (error instanceof Offline) return true;
   return error instanceof Refused && (error.status === 401 || (entry.waits && error.status === 503));
 }
 
-// Sends what waits, one tab at a time and one item after the other, until one of them does not get through.
+// Sends what waits, one tab at a time and one item after the other in the order in which they were written,
+// until one of them does not get through.
 export function flush() {
   return alone(async () => {
-    for (const entry of entries()) {
-      if (entry.refused !== undefined || !(entry.waits || Date.now() - entry.at > LEFT)) continue;
-      await send(entry);
-      if (entries().some((one) => one.id === entry.id && one.waits)) return;
+    for (let entry; (entry = entries().find(isDue)); ) {
+      await attempt(entry);
+      if (entries().some((one) => one.id === entry.id && one.refused === undefined)) return;
     }
   });
+}
+
+function isDue(entry) {
+  return isWaiting(entry) || (entry.refused === undefined && Date.now() - entry.at > LEFT);
 }
 
 function alone(work) {

@@ -1,8 +1,8 @@
 // One item of the list as an element: the markup of the server's rows, out of <template id="row">.
 
 import * as dates from "./dates.js";
-import { visible } from "./texts.js";
-import { filled } from "./words.js";
+import { visible } from "./item-text.js";
+import { filled } from "./language.js";
 
 const template = document.getElementById("row").content.firstElementChild;
 // Here scripts do what the form would. With it, inserting a row takes the longer the more rows there are:
@@ -32,7 +32,7 @@ export function makeRow() {
   return template.cloneNode(true);
 }
 
-// Makes a row show this item with this mark (see marks.js); what is the same already is left alone.
+// Makes a row show this item with this mark (see item-states.js); what is the same already is left alone.
 export function fill(row, item, mark) {
   const words = visible(item.item);
   if (row.dataset.id !== item.id || part(row, ".text").textContent !== words) {

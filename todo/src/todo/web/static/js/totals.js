@@ -1,13 +1,13 @@
-// How many items are left, are saved, wait to be, and have which tags, kept so as the items change.
+// Counts of items and tags, kept up to date as items change.
 
-import { clearCompleted } from "./acting.js";
-import { showTags } from "./finding.js";
-import { asked, onLoaded } from "./loading.js";
-import { addressOf } from "./query.js";
-import { get } from "./server.js";
+import { clearCompleted } from "./actions.js";
+import { showTags } from "./filters.js";
+import { asked, onLoaded } from "./list-loader.js";
+import { addressOf } from "./list-query.js";
+import { get } from "./requests.js";
 import * as state from "./state.js";
 import { focusRow, shownIds } from "./view.js";
-import { language, t } from "./words.js";
+import { language, t } from "./language.js";
 
 // Milliseconds until the server is asked: after something of which only it knows what that means for the numbers,
 // twice as long each time that this is so again; and after anything else, in case.

@@ -1,11 +1,11 @@
-// The rows of the page: which items are there and in which place, kept so as the items change.
+// The rows of the page, kept in place and in order as items change.
 
-import { markOf } from "./marks.js";
-import { dueFirst, isNow, matches, sortOf } from "./query.js";
+import { markOf } from "./item-states.js";
+import { dueFirst, isNow, matches, sortOf } from "./list-query.js";
 import { fill, makeRow, rowOf } from "./rows.js";
-import { Sorted } from "./sorted.js";
+import { Sorted } from "./sorted-items.js";
 import * as state from "./state.js";
-import { t } from "./words.js";
+import { t } from "./language.js";
 
 const lists = { now: document.getElementById("now-items"), items: document.getElementById("items") };
 const field = document.getElementById("new");

@@ -1,0 +1,1 @@
+"""What may be given: arguments, options and the signatures of handlers, checked when they are given."""

@@ -1,0 +1,1 @@
+"""Messages as bytes: the CloudEvents envelope, ids, subjects and times."""

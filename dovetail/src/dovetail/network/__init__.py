@@ -1,0 +1,1 @@
+"""Connections: addresses, TLS, and the way back after a loss."""

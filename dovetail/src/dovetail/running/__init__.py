@@ -1,0 +1,1 @@
+"""What a worker does with a message, from fetching it to its ack."""

@@ -1,0 +1,99 @@
+"""Asks the server for messages of one consumer, and knows what it has yet to send."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dovetail import clock
+from dovetail.limits import IN_FLIGHT_BYTES
+from dovetail.transports.nats import topology
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.headers import parse_headers
+from dovetail.transports.nats.limits import HEARTBEAT_SECONDS, PULL_SECONDS, PULL_SILENCE_SECONDS
+from dovetail.transports.nats.protocol import OnMessage, pub
+
+#: What the server says of a pull request.
+STANDS, NOBODY_THERE, CONFLICT = b"100", b"503", b"409"
+
+
+class PullRequests:
+    """`consumer` is that of the stream, as `<stream>.<consumer>`; `arrived` is told of all that comes."""
+
+    def __init__(self, client: Client, consumer: str, arrived: OnMessage) -> None:
+        self._client = client
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{consumer}"
+        self._arrived = arrived
+        #: Messages that were asked for and have not come.
+        self.missing = 0
+        self._time = client.loop.time
+        self._heard = self._time()
+        #: When the consumer last gave something, or said that it has nothing; by clock.monotonic.
+        self.served = 0.0
+        self._subscribe()
+
+    def ask(self, number: int) -> None:
+        """Ask for so many more."""
+        self.missing += number
+        request = {
+            "batch": number,
+            "expires": PULL_SECONDS * topology.SECOND,
+            "idle_heartbeat": HEARTBEAT_SECONDS * topology.SECOND,
+            "max_bytes": max(IN_FLIGHT_BYTES, 2 * self._client.info.max_payload),
+        }
+        body = msgspec.json.encode(request)
+        self._client.write(pub(self._subject.encode(), body, self._inbox))
+
+    def came(self) -> None:
+        """One of them did."""
+        if self.missing:
+            self.missing -= 1
+        self._heard = self._time()
+        self.served = clock.monotonic()
+
+    def told(self, headers: bytes) -> bytes:
+        """The status by which the server ended a pull request, or says that it still stands."""
+        status = headers[9:12]
+        self._heard = self._time()
+        if status == STANDS:
+            self.served = clock.monotonic()
+        else:
+            ended = int(parse_headers(headers).get("Nats-Pending-Messages", self.missing))
+            self.missing = max(0, self.missing - ended)
+        return status
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is heard of what was asked for, though the server is there."""
+        silence = self._time() - self._heard
+        return bool(self.missing) and silence > PULL_SILENCE_SECONDS and self._client.connected
+
+    def concerns(self, subject: str) -> bool:
+        """Whether we cannot do without the right to use this subject."""
+        return subject in (self._subject, self._inbox.decode())
+
+    def forget(self) -> None:
+        """Earlier requests are gone, as after a loss of the connection."""
+        self.missing = 0
+        self._heard = self._time()
+
+    def drop(self) -> None:
+        """What was asked for is not to arrive here any more: others may have it by now."""
+        self._client.forget(self._sid)
+        self._subscribe()
+        self.forget()
+
+    async def withdraw(self) -> None:
+        """Ask for nothing; what the server sent before it knew still arrives."""
+        if self.missing:
+            self.missing = 0
+            former = self._sid
+            self._subscribe()
+            await self._client.unsubscribe(former)
+
+    async def stop(self) -> None:
+        """Return when nothing comes any more; what the server sent before it knew has arrived."""
+        await self._client.unsubscribe(self._sid)
+
+    def _subscribe(self) -> None:
+        self._inbox = self._client.new_inbox()
+        self._sid = self._client.subscribe(self._inbox, self._arrived)

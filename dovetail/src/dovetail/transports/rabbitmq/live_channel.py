@@ -1,0 +1,123 @@
+"""The channel for what is not stored: broadcasts, requests and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from pamqp import commands
+from pamqp.base import Frame
+
+from dovetail.network.protocol import ConnectionLost
+from dovetail.transports.rabbitmq import limits
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
+from dovetail.transports.rabbitmq.client import Client
+from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.wire import Wire
+
+#: RabbitMQ's name for "to the channel that asked".
+REPLY_TO = "amq.rabbitmq.reply-to"
+
+#: Makes what a connection needs, on a channel of its own.
+Attach = Callable[[Channel], Awaitable[None]]
+
+
+class LiveChannel:
+    """Of one process. It is made again on each new connection, and where the server has closed it."""
+
+    def __init__(self, client: Client, publisher: Publisher) -> None:
+        self._client = client
+        self._learn_size = publisher.learn_size
+        self.check_size = publisher.check_size
+        self._channel: Channel | None = None
+        self._opening = asyncio.Lock()
+        #: Told of answers to what was published here, and of what no queue takes.
+        self.on_answer: Callable[[Content], None] = lambda content: None
+        self.on_return: Callable[[Content], None] = lambda content: None
+        client.on_connected.append(self._open)
+
+    async def _open(self, wire: Wire) -> None:
+        channel = await Channel.open(wire)
+        channel.on_return = self.on_return
+        channel.on_end = lambda: self._learn_size(channel.error)
+        await channel.consume(REPLY_TO, self.on_answer, no_ack=True)
+        self._channel = channel
+
+    async def publish(
+        self, exchange: str, key: str, properties: Properties, body: bytes, deadline: float
+    ) -> None:
+        """At most once. It must reach a queue where it is to be answered."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                wire = await self._client.ready()
+                await wire.writable()
+                channel = await self._ready(wire)
+        except TimeoutError as error:
+            raise self._client.unavailable() from error
+        except (ConnectionLost, ChannelClosed) as error:
+            raise self._client.unavailable(str(error)) from error
+        mandatory = properties.reply_to is not None
+        channel.publish_live(exchange, key, properties, body, mandatory=mandatory)
+
+    async def _ready(self, wire: Wire) -> Channel:
+        while (channel := self._channel) is None or channel.error is not None:
+            async with self._opening:
+                if self._channel is channel:
+                    await self._open(wire)
+        return channel
+
+    @asynccontextmanager
+    async def attached(self, attach: Attach) -> AsyncIterator[None]:
+        """Attached now and on each later connection."""
+        channels: list[Channel] = []
+        over = False
+
+        async def on_connected(wire: Wire) -> None:
+            channel = await Channel.open(wire)
+            if over:
+                await channel.close()
+                return
+            channels[:] = [channel]
+            await attach(channel)
+            channel.on_end = lambda: wire.abort(f"{channel.error}")
+            channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
+
+        deadline = asyncio.get_running_loop().time() + limits.ATTACH_SECONDS
+        try:
+            await self._client.with_wire(on_connected, deadline=deadline)
+            self._client.on_connected.append(on_connected)
+            yield
+        finally:
+            over = True
+            if on_connected in self._client.on_connected:
+                self._client.on_connected.remove(on_connected)
+            for channel in channels:
+                channel.on_end = lambda: None
+                await channel.close()
+
+
+async def own_queue(
+    channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
+) -> None:
+    """A queue that is gone with the connection, and is read by us alone."""
+    declare = commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
+    await consume_bound(channel, declare, exchange, key, taker)
+
+
+async def consume_bound(
+    channel: Channel, declare: Frame, exchange: str, key: str, taker: Callable[[Content], None]
+) -> None:
+    """Bound last: a queue that never had a consumer would stay when we are cancelled, and take what comes."""
+    declared = await channel.call(declare)
+    try:
+        await channel.consume(declared.queue, taker, no_ack=True)
+    except ChannelClosed as error:
+        if not error.is_missing:
+            raise
+        # The last who answered has just left, and the queue with it: begin anew, on another channel.
+        raise ChannelClosed(INTERNAL_ERROR, error.text) from error
+    await channel.call(
+        commands.Queue.Bind(queue=declared.queue, exchange=exchange, routing_key=key)
+    )

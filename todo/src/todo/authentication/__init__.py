@@ -1,0 +1,1 @@
+"""Authentication: one password for everyone who uses the page and the API."""

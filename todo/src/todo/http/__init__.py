@@ -1,0 +1,1 @@
+"""The HTTP server that web and api share."""

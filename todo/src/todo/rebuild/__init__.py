@@ -1,0 +1,1 @@
+"""`todo rebuild`: makes the database anew from the events in the queue."""

@@ -1,1 +1,0 @@
-"""Makes the database anew from the events that the queue has kept."""

@@ -1,1 +1,0 @@
-"""What both HTTP components, web and api, have in common."""

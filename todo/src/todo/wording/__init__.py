@@ -1,1 +1,0 @@
-"""How people write when something is due, in every language that the pages have."""
