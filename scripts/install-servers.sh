@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 has_browser() { has chromium || has chromium-browser || has google-chrome; }
+# Who may use the kernel's FUSE needs a program to mount with, unless it is root.
+mounts() { [ ! -w /dev/fuse ] || [ "$(id -u)" = 0 ] || has fusermount3; }
 
 missing() { # prints the Debian packages of what is not there
     has redis-server || echo redis-server
@@ -14,6 +16,9 @@ missing() { # prints the Debian packages of what is not there
     has_postgres || echo postgresql
     has_browser || echo chromium
     has docker-compose || echo docker-compose # checks its files, without an engine
+    mounts || echo fuse3 # the disk that loses its power
+    has ip || echo iproute2 # hosts that are cut off from each other
+    has nft || echo nftables
     has promtool || echo prometheus # checks metrics, rules and their tests
 }
 
