@@ -1,7 +1,7 @@
 # `make` alone lists the targets. ARGS= is passed on: make up ARGS="--scale save-handler=3"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test quick test-containers check bench format lock images dist clean dev servers
+.PHONY: help setup up test quick test-simulation test-containers check bench simulate format lock images dist clean dev servers
 BIN := .venv/bin
 PYTHON ?=
 ARGS ?=
@@ -27,6 +27,9 @@ test: dev servers ## run all tests, on real servers, three at a time; ARGS are p
 quick: dev servers ## run what needs neither kills, browser nor any server but NATS: two minutes
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -m quick $(ARGS) $(QUICK)
 
+test-simulation: dev ## run the conformance suite on the simulation's fake servers, which CI does not
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS) simulation/tests
+
 test-containers: dev ## run the images and the Compose files on a real container engine
 	@scripts/test-containers.sh $(ARGS)
 
@@ -40,6 +43,9 @@ check: dev ## format, lint, strict types, import contracts and deploy/, changing
 
 bench: dev servers ## measure ours against the raw clients and the peers
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+simulate: ## thousands of simulated histories, each from a seed: ARGS="--seed 7" replays one
+	@PYTHON="$(PYTHON)" scripts/simulate.sh $(ARGS)
 
 format: dev ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -55,7 +61,7 @@ lock: ## pin what the requirements*.in files name; ARGS=--upgrade for newer vers
 	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
 
 clean: ## remove the environment and what the tools made; ./data stays
-	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-results
+	rm -rf .venv .venv-simulate dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-results
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 dev: setup .venv/.dev

@@ -1,0 +1,1 @@
+"""Simulated histories of the library: time, network and failures come from a seed."""

@@ -1,0 +1,71 @@
+"""Safeguards of the library's core, which are there with every queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from dovetail.codec.identifiers import new_id
+from dovetail.delivery import Delivery
+from dovetail.errors import DovetailError
+from dovetail.running import outgoing, runner
+from dovetail.running.pausing import Stopping
+from dovetail.running.runner import Runner
+from simulation.ablations.safeguards import Safeguards
+
+_settle = Runner._settle
+
+
+async def _ack_first(self: Runner, handled: list[Any]) -> None:
+    self._subscription.ack([delivery for delivery, _ in handled])
+    settling = handled[:]
+    handled.clear()
+    if caused := [one for _, many in settling for one in many]:
+        await self._publish(caused)
+
+
+async def _forget_caused(self: Runner, handled: list[Any]) -> None:
+    settling: list[Any] = [(delivery, []) for delivery, _ in handled]
+    handled.clear()
+    await _settle(self, settling)
+
+
+async def _no_halves(self: Runner, in_hand: list[Any]) -> None:
+    try:
+        handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
+    except Stopping:
+        raise
+    except Exception as error:  # noqa: BLE001 - as the original
+        for delivery, _ in in_hand:
+            await self._failures.handle(delivery, error)
+    else:
+        await self._settle(handled)
+
+
+async def _keep(self: Runner, deliveries: Sequence[Delivery]) -> None:
+    """Release nothing."""
+
+
+def _counts_as_failure(self: Runner, error: Exception) -> bool:
+    return False
+
+
+async def _publish_once(queue: Any, caused: list[Any], pause: Any) -> None:
+    with suppress(DovetailError):
+        await queue.transport.publish(caused, queue.options.timeout)
+
+
+SAFEGUARDS: Safeguards = {
+    "what is caused has an id that follows from its cause": (
+        (outgoing, "derived_id", lambda *_: new_id()),
+    ),
+    "what is caused is published before the ack": ((Runner, "_settle", _ack_first),),
+    "what is caused is published at all": ((Runner, "_settle", _forget_caused),),
+    "what is caused is published again until the queue has it": (
+        (runner, "publish_until_taken", _publish_once),
+    ),
+    "a batch that fails is halved": ((Runner, "_try_batch", _no_halves),),
+    "NotReady uses up no attempt": ((Runner, "_not_ready", _counts_as_failure),),
+    "what a stopping worker holds is released": ((Runner, "_release", _keep),),
+}

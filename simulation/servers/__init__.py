@@ -1,0 +1,1 @@
+"""Small servers that keep the protocols' and the stores' rules, as far as the transports use them."""
