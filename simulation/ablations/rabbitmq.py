@@ -113,7 +113,7 @@ async def _no_lock(wire: Wire, name: str) -> AsyncIterator[None]:
 
 
 async def _never_interrupted(self: Removal, pages: DeadLetterPages) -> bool:
-    pages.on_requeued = self._forget
+    pages.on_requeued = self._settled
     await dead_letter_removal._remember(pages.channel, self._queue)
     return False
 

@@ -68,6 +68,7 @@ _LEAST_WORDS = {
     }
     for state, following in TRANSITIONS.items()
 }
+_NO_OR_YES = (0, 1)
 _GREETING = b"INFO "
 _CR = ord("\r")
 
@@ -122,7 +123,7 @@ class Parser:
     """Parses what one connection brings. `callbacks` has those of its subscriptions, by their sids."""
 
     def __init__(self, receiver: Receiver) -> None:
-        self.state = State.GREETING
+        self._enter(State.GREETING)
         self.callbacks: dict[bytes, OnMessage] = {}
         self._receiver = receiver
         #: The beginning of a frame that is not complete, its size, and how much must be there to go on.
@@ -135,6 +136,10 @@ class Parser:
         """Whether nothing came after the greeting that would be taken for what comes over TLS."""
         return self.state is State.SIGNING_IN and not self._kept
 
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._least_words = _LEAST_WORDS[state]
+
     def feed(self, data: bytes) -> None:
         """Hand over each complete frame. Raises ProtocolError."""
         if self._kept:
@@ -144,48 +149,50 @@ class Parser:
                 return
             data = b"".join(self._chunks)
             self._chunks.clear()
+            self._kept = 0
         try:
             done = self._parse(data)
         except ProtocolError:
-            self.state, self._kept = State.BROKEN, 0
+            self._enter(State.BROKEN)
             raise
-        self._kept = len(data) - done
-        if self._kept:
+        if done < len(data):
             self._chunks.append(data[done:])
+            self._kept = len(data) - done
 
     def _parse(self, data: bytes) -> int:
         """Hand over each complete frame; returns how many bytes they took. All that comes passes here."""
-        position, size, find = 0, len(data), data.find
-        callbacks, least_words = self.callbacks, _LEAST_WORDS[self.state]
-        while True:
+        position, size, find, callbacks = 0, len(data), data.find, self.callbacks
+        while position < size:
             line_end = find(b"\r\n", position)
             if line_end < 0:
                 self._keep_line(data, position)
                 return position
             words = data[position:line_end].split(b" ")
-            least = least_words.get(words[0])
+            start = line_end + 2
+            least = self._least_words.get(words[0])
             if least is None:
                 self._control(words[0], data[position:line_end])
-                least_words = _LEAST_WORDS[self.state]
-                position = line_end + 2
+                position = start
                 continue
-            start, extra = line_end + 2, len(words) - least
             try:
                 stop = start + int(words[-1])
                 body = start if least == 4 else start + int(words[-2])
             except (ValueError, IndexError) as error:
                 raise ProtocolError("the size of a message is no number") from error
-            if not (start <= body <= stop and 0 <= extra <= 1):
+            has_reply = len(words) - least
+            if body < start or stop < body or has_reply not in _NO_OR_YES:
                 raise ProtocolError("the line of a message makes no sense")
             if stop + 2 > size:
                 self._keep_message(stop + 2 - position)
                 return position
             if data[stop] != _CR:
                 raise ProtocolError("a message is longer than it says")
+            position = stop + 2
             if (callback := callbacks.get(words[2])) is not None:
                 headers = None if least == 4 else data[start:body]
-                callback(words[1], words[3] if extra else b"", headers, data[body:stop])
-            position = stop + 2
+                reply = words[3] if has_reply else b""
+                callback(words[1], reply, headers, data[body:stop])
+        return position
 
     def _keep_message(self, size: int) -> None:
         if size > MAX_MESSAGE_BYTES:
@@ -206,7 +213,7 @@ class Parser:
         following = TRANSITIONS[self.state].get(frame) if frame else None
         if following is None:
             raise ProtocolError(f"{verb[:20]!r} came while {self.state.name}")
-        self.state = following
+        self._enter(following)
         match frame:
             case Frame.INFO:
                 self._receiver.on_info(_server_info(line))

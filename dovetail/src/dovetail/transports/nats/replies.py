@@ -18,33 +18,33 @@ _Asked = tuple[asyncio.Future[Reply], float, bytes]
 
 
 class Replies:
-    """What is asked, by a token, which is the last word of the reply's subject."""
+    """What is asked, by the subject for its reply."""
 
     def __init__(self) -> None:
         self.inbox = b"_INBOX." + clock.token().encode()
-        self._last_token = 0
+        self._last = 0
         self._asked: dict[bytes, _Asked] = {}
         #: Why no reply can come.
         self._refusal: NotPermitted | None = None
 
     def new_inbox(self) -> bytes:
         """A subject of our own that nobody else has."""
-        self._last_token += 1
-        return b"%s%x.x" % (self.inbox, self._last_token)
+        self._last += 1
+        return b"%s%x.x" % (self.inbox, self._last)
 
     def expect(self, subject: bytes, deadline: float) -> tuple[bytes, asyncio.Future[Reply]]:
         """The subject for the reply; its future may end in ConnectionLost, TimeoutError or NotPermitted."""
-        self._last_token += 1
-        token = b"%x" % self._last_token
+        self._last += 1
+        inbox = b"%s.%x" % (self.inbox, self._last)
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._asked[token] = reply, deadline, subject
+        self._asked[inbox] = reply, deadline, subject
         if self._refusal is not None:
             _fail(reply, self._refusal)
-        return b"%s.%s" % (self.inbox, token), reply
+        return inbox, reply
 
     def arrived(self, subject: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
         """A reply came."""
-        asked = self._asked.pop(subject[len(self.inbox) + 1 :], None)
+        asked = self._asked.pop(subject, None)
         if asked is not None and not asked[0].done():
             asked[0].set_result((headers, payload))
 
@@ -76,9 +76,9 @@ class Replies:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
-            late = [token for token, (_, deadline, _) in self._asked.items() if deadline <= now]
-            for token in late:
-                _fail(self._asked.pop(token)[0], TimeoutError())
+            late = [inbox for inbox, (_, deadline, _) in self._asked.items() if deadline <= now]
+            for inbox in late:
+                _fail(self._asked.pop(inbox)[0], TimeoutError())
 
 
 def _fail(reply: asyncio.Future[Reply], error: Exception) -> None:

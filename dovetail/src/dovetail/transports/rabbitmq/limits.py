@@ -18,18 +18,15 @@ MOST_CHANNELS = 2047
 CONNECT_SECONDS = 5.0
 #: What declaring queues and consuming from them may take; then it is tried on a new connection.
 PREPARE_SECONDS = 5.0
-#: After two of these without a sign of life either side takes the connection for dead; until then nothing
-#: published on it is confirmed. Below five, says RabbitMQ, a busy server is often taken for a dead one.
+#: Of the server's, and of ours. Below five, says RabbitMQ, a busy server is often taken for a dead one.
 #: TCP_USER_TIMEOUT would be two seconds sooner, but a server that is full does not read from who publishes:
 #: those connections would end again and again, and with them what is known of its alarm.
 HEARTBEAT_SECONDS = 5
-#: Heartbeats come so late only where the event loop was blocked. The server waits no longer.
-LATE_BEATS = 2
+#: After so many without a sign of life either side takes the connection for dead; until then nothing
+#: published on it is confirmed. Our own come so late only where the event loop was blocked.
+MISSED_HEARTBEATS = 2
 #: Those that a lease can be had by: it ends two heartbeats after the last sign of life.
 LEASE_HEARTBEATS = range(1, 60)
-#: After so many halves of a heartbeat's time without a sign of life the connection is given up. The server
-#: sends something in each of them.
-SILENT_BEATS = 4
 #: What the server may take to confirm that a channel is closed, and then to say good-bye.
 CLOSE_SECONDS, GOODBYE_SECONDS = 5.0, 2.0
 #: What a question may take unless it has a deadline of its own; it outlasts a short cut of the connection.

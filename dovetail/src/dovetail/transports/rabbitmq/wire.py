@@ -129,10 +129,10 @@ class Wire(StreamWire):
         self.write(frames.method(0, said))
 
     def beat(self, seconds: int) -> None:
-        """Send a heartbeat twice in so many seconds, and end when nothing came for two of them."""
+        """Send a heartbeat twice in so many seconds, as the server does, and end when it sends none."""
         silent = 0
         self._beat_at = self._loop.time()
-        self._most_silent = limits.LATE_BEATS * seconds or math.inf
+        self._most_silent = limits.MISSED_HEARTBEATS * seconds or math.inf
 
         def beat() -> None:
             nonlocal silent
@@ -142,8 +142,8 @@ class Wire(StreamWire):
             self._beat_at = self._loop.time()
             silent = 0 if self._heard else silent + 1
             self._heard = False
-            if silent >= limits.SILENT_BEATS:
-                self.abort(f"no sign of life for {2 * seconds} s")
+            if silent >= 2 * limits.MISSED_HEARTBEATS:
+                self.abort(f"no sign of life for {self._most_silent:g} s")
                 return
             self.write(frames.HEARTBEAT_FRAME)
             self._beating = self._loop.call_later(seconds / 2, beat)
