@@ -31,13 +31,13 @@ async def _forget_caused(self: Runner, handled: list[Any]) -> None:
     await _settle(self, settling)
 
 
-async def _no_halves(self: Runner, in_hand: list[Any]) -> None:
+async def _no_halves(self: Runner, batch: list[Any]) -> None:
     try:
-        handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
+        handled = self._aligned(batch, await self._call_when_ready(batch))
     except Stopping:
         raise
     except Exception as error:  # noqa: BLE001 - as the original
-        for delivery, _ in in_hand:
+        for delivery, _ in batch:
             await self._failures.handle(delivery, error)
     else:
         await self._settle(handled)

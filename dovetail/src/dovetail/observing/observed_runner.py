@@ -21,7 +21,7 @@ from dovetail.running.failures import NeverSettled
 from dovetail.running.fetched import Handled
 from dovetail.running.outgoing import Stamp
 from dovetail.running.pausing import GroupPause
-from dovetail.running.runner import InHand, Runner
+from dovetail.running.runner import Decoded, Runner
 
 
 class ObservedRunner(Runner):
@@ -97,10 +97,10 @@ class ObservedRunner(Runner):
         tally.took_together(calls, started - since)
         await self._calls.go_on()
 
-    async def _call(self, in_hand: list[InHand]) -> Any:
+    async def _call(self, batch: list[Decoded]) -> Any:
         started = clock.monotonic()
         try:
-            return await super()._call(in_hand)
+            return await super()._call(batch)
         finally:
             self._tally.took(clock.monotonic() - started)
 
@@ -138,12 +138,12 @@ class TracedRunner(ObservedRunner):
     def _plain_function(self) -> None:
         return None
 
-    async def _call(self, in_hand: list[InHand]) -> Any:
-        contexts = [self._context(*one) for one in in_hand]
+    async def _call(self, batch: list[Decoded]) -> Any:
+        contexts = [self._context(*one) for one in batch]
         with self._spans.process(contexts) as parents:
-            for (delivery, _), parent in zip(in_hand, parents, strict=True):
+            for (delivery, _), parent in zip(batch, parents, strict=True):
                 self._spans.processed(delivery, parent)
-            return await super()._call(in_hand)
+            return await super()._call(batch)
 
     def _outgoing(
         self,

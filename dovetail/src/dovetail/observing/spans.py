@@ -18,10 +18,10 @@ from dovetail.running.outgoing import Stamp
 
 @dataclass
 class _Way:
-    """Where a message was processed, and the ids of what it causes."""
+    """Where a message was processed, and the ids of its outgoing messages."""
 
     parent: str | None = None
-    caused: list[str] = field(default_factory=list)
+    outgoing: list[str] = field(default_factory=list)
 
 
 class Spans:
@@ -66,7 +66,7 @@ class Spans:
         self._ways[delivery] = _Way(parent)
 
     def stamp(self, delivery: Delivery) -> Stamp:
-        """For what this message causes: each begins a span, which `published` ends."""
+        """For outgoing messages of this one: each begins a span, which `published` ends."""
         way = self._ways.get(delivery, _Way())
 
         def stamp(kind: str, subject: str, id: str) -> str | None:
@@ -76,7 +76,7 @@ class Spans:
             except Exception as error:  # noqa: BLE001 - a tracer raises anything
                 self._guard.report(self._tracer, error)
                 return way.parent
-            way.caused.append(id)
+            way.outgoing.append(id)
             self._publishing[id] = span
             return traceparent
 
@@ -108,7 +108,7 @@ class Spans:
         """Nobody has these in flight any more; what they were to cause was not published."""
         for one in deliveries:
             if way := self._ways.pop(one, None):
-                for message_id in way.caused:
+                for message_id in way.outgoing:
                     self.end(self._publishing.pop(message_id, None))
 
 

@@ -29,8 +29,8 @@ from dovetail.running.publishing import publish_until_taken
 log = logging.getLogger("dovetail.worker")
 
 
-#: A message in hand: how it came, and what it says.
-InHand = tuple[Delivery, Envelope[Any]]
+#: How a message came, and what it says.
+Decoded = tuple[Delivery, Envelope[Any]]
 
 
 class Runner:
@@ -173,36 +173,36 @@ class Runner:
     # In batches
 
     async def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
-        in_hand: list[InHand] = []
+        batch: list[Decoded] = []
         for delivery in deliveries:
             try:
-                in_hand.append((delivery, self._decode(delivery)))
+                batch.append((delivery, self._decode(delivery)))
             except DovetailError as error:
                 await self._failures.handle(delivery, error)
-        if in_hand:
-            await self._try_batch(in_hand)
+        if batch:
+            await self._try_batch(batch)
 
-    async def _try_batch(self, in_hand: list[InHand]) -> None:
+    async def _try_batch(self, batch: list[Decoded]) -> None:
         """Call the handler; where it fails, call it with halves, until what fails is alone."""
         try:
-            handled = self._aligned(in_hand, await self._call_when_ready(in_hand))
+            handled = self._aligned(batch, await self._call_when_ready(batch))
         except Stopping:
             raise
         except Exception as error:  # noqa: BLE001 - handlers raise anything
-            if len(in_hand) == 1:
-                await self._failures.handle(in_hand[0][0], error)
+            if len(batch) == 1:
+                await self._failures.handle(batch[0][0], error)
                 return
-            middle = len(in_hand) // 2
-            await self._try_batch(in_hand[:middle])
-            await self._try_batch(in_hand[middle:])
+            middle = len(batch) // 2
+            await self._try_batch(batch[:middle])
+            await self._try_batch(batch[middle:])
         else:
             await self._settle(handled)
 
-    async def _call_when_ready(self, in_hand: list[InHand]) -> Any:
+    async def _call_when_ready(self, batch: list[Decoded]) -> Any:
         waited = False
         while True:
             try:
-                result = await self._calls.apart(self._call(in_hand))
+                result = await self._calls.apart(self._call(batch))
             except BaseException as error:  # noqa: BLE001 - handlers raise anything
                 failure = await self._calls.failure(error)
             else:
@@ -215,23 +215,23 @@ class Runner:
             waited = True
             await self._pause.failed(failure)
 
-    def _aligned(self, in_hand: list[InHand], result: Any) -> list[Handled]:
+    def _aligned(self, batch: list[Decoded], result: Any) -> list[Handled]:
         """What a batch handler returned, message by message."""
         if result is None:
-            return [(delivery, []) for delivery, _ in in_hand]
-        check_one_for_each(result, len(in_hand), self._handler)
+            return [(delivery, []) for delivery, _ in batch]
+        check_one_for_each(result, len(batch), self._handler)
         return [
             (delivery, self._outgoing(one, delivery, envelope))
-            for (delivery, envelope), one in zip(in_hand, result, strict=True)
+            for (delivery, envelope), one in zip(batch, result, strict=True)
         ]
 
     # Common
 
-    async def _call(self, in_hand: list[InHand]) -> Any:
+    async def _call(self, batch: list[Decoded]) -> Any:
         handler, limit = self._handler, self._group.options.timeout
-        arguments: list[Any] = [[envelope.data for _, envelope in in_hand]]
+        arguments: list[Any] = [[envelope.data for _, envelope in batch]]
         if handler.wants_context:
-            arguments.append([self._context(*one) for one in in_hand])
+            arguments.append([self._context(*one) for one in batch])
         if not handler.batch:
             arguments = [one[0] for one in arguments]
         if limit is None:
