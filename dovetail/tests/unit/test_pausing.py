@@ -50,7 +50,7 @@ async def test_pause_ends_when_the_worker_stops() -> None:
     stopping.set()
     with pytest.raises(Stopping):
         await waiting
-    assert one.stopping
+    assert one.is_stopping()
 
 
 async def test_says_once_that_it_pauses_and_once_that_it_goes_on(

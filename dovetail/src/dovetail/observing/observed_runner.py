@@ -62,11 +62,12 @@ class ObservedRunner(Runner):
         if call is None:
             await super()._handle_each(waiting, handled)
             return
-        monotonic, pause, decode, tally = clock.monotonic, self._pause, self._decode, self._tally
+        monotonic, is_stopping = clock.monotonic, self._pause.is_stopping
+        decode, tally = self._decode, self._tally
         context, cancelling = copy_context(), self._calls.cancelling
         settled = since = started = monotonic()
         calls = 0
-        while waiting and not pause.stopping:
+        while waiting and not is_stopping():
             delivery = waiting.popleft()
             try:
                 envelope = decode(delivery)

@@ -37,6 +37,8 @@ class GroupPause:
     ) -> None:
         self._name = name
         self._stopping = stopping
+        #: Whether the worker is to stop: asked before each message.
+        self.is_stopping = stopping.is_set
         #: Gives how many messages the group has yet to handle, where that is known.
         self._backlog = backlog
         self._failures = 0
@@ -75,18 +77,13 @@ class GroupPause:
     async def passed(self) -> None:
         """Wait until the pause is over."""
         while (pause := self._closed_until - clock.monotonic()) > 0:
-            if self._stopping.is_set():
+            if self.is_stopping():
                 raise Stopping
             try:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
             except TimeoutError:
                 continue
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the worker is to stop."""
-        return self._stopping.is_set()
 
     def worked(self) -> None:
         """A try succeeded."""

@@ -87,19 +87,19 @@ class Runner:
 
     async def _handle_singly(self, deliveries: Sequence[Delivery]) -> None:
         async with Fetched(deliveries, self._settle, self._release) as fetched:
-            while fetched.waiting and not self._pause.stopping:
+            while fetched.waiting and not self._pause.is_stopping():
                 await self._calls.apart(self._handle_each(fetched.waiting, fetched.handled))
             await self._settle(fetched.handled)
-        if self._pause.stopping:
+        if self._pause.is_stopping():
             raise Stopping
 
     async def _handle_each(self, waiting: deque[Delivery], handled: list[Handled]) -> None:
         """In a context of its own; returns before the end where a handler has changed that."""
         clock = asyncio.get_running_loop().time
-        pause, decode, call = self._pause, self._decode, self._plain_function()
+        is_stopping, decode, call = self._pause.is_stopping, self._decode, self._plain_function()
         context, cancelling = copy_context(), self._calls.cancelling
         settled = clock()
-        while waiting and not pause.stopping:
+        while waiting and not is_stopping():
             delivery = waiting.popleft()
             try:
                 envelope = decode(delivery)

@@ -14,12 +14,12 @@ log = logging.getLogger("dovetail.nats")
 
 
 class ConsumerReports:
-    """Of one consumer, named as `<stream>.<consumer>`. Times are those of `clock.monotonic`, in seconds."""
+    """Of one consumer, named as `<stream>.<consumer>`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._reports: Reports | None = None
-        #: Since when it is there, and nothing came of it.
+        #: Since when it is there, and nothing came of it; by clock.monotonic.
         self._unserved = 0.0
 
     def refused(self, error: DovetailError) -> None:
@@ -29,9 +29,9 @@ class ConsumerReports:
             level = logging.WARNING if isinstance(error, QueueUnavailable) else logging.ERROR
             log.log(level, "%s cannot be read now, trying again: %s", self._name, error)
 
-    def is_there(self, served: float) -> None:
-        """It is had again, and was last `served` then: gave something, or said that it has nothing."""
-        if not self._unserved or served > self._unserved:
+    def is_there(self, *, served: bool) -> None:
+        """It is had again. `served`: since we last said so it gave something, or said that it has nothing."""
+        if not self._unserved or served:
             self._unserved, self._reports = clock.monotonic(), None
             return
         seconds = clock.monotonic() - self._unserved

@@ -6,6 +6,8 @@ from dovetail.delivery import Delivery
 from dovetail.transports.nats.attempts import AttemptCount
 from dovetail.transports.nats.headers import parse_headers
 
+#: How a header block begins that we have written, and what it says next of a command.
+_WITH_ID, _STREAM = b"NATS/1.0\r\nNats-Msg-Id:", b"\r\nNats-Expected-Stream:"
 #: Of a message that comes for the first time.
 NO_COUNT = AttemptCount()
 
@@ -21,7 +23,11 @@ class NatsDelivery(Delivery):
         # All messages pass here, so Delivery's own is not called.
         self.subject = subject.decode("utf-8", "replace")  # other clients may use any bytes
         self.body = body
-        self.headers = parse_headers(headers) if headers and _has_fields(headers) else None
+        self.headers = (
+            None
+            if not headers or (headers.count(b"\r\n") == 3 and headers.startswith(_WITH_ID))
+            else _fields(headers)
+        )
         self.attempt = 1
         self.unsettled = 0
         self.reply = reply
@@ -41,9 +47,8 @@ def stored_at(reply: bytes) -> bytes:
     return words[7] if len(words) == 9 else words[9]
 
 
-def _has_fields(headers: bytes) -> bool:
-    """Whether the block holds more than the message's id, and the stream it is in, which we do not need."""
+def _fields(headers: bytes) -> dict[str, str] | None:
+    """None where there is but the message's id, and the stream that it is in, which we do not need."""
     lines = headers.count(b"\r\n")
-    if lines == 4 and b"\r\nNats-Expected-Stream:" in headers:
-        lines = 3
-    return lines > 3 or not headers.startswith(b"NATS/1.0\r\nNats-Msg-Id:")
+    is_ours = lines == 4 and headers.startswith(_WITH_ID) and _STREAM in headers
+    return None if is_ours else parse_headers(headers)

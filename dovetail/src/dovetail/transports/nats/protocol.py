@@ -161,26 +161,28 @@ class Parser:
 
     def _parse(self, data: bytes) -> int:
         """Hand over each complete frame; returns how many bytes they took. All that comes passes here."""
-        position, size, find, callbacks = 0, len(data), data.find, self.callbacks
-        while position < size:
+        position, size, find = 0, len(data), data.find
+        callbacks, least_words = self.callbacks, self._least_words
+        while True:
             line_end = find(b"\r\n", position)
             if line_end < 0:
-                self._keep_line(data, position)
+                if position < size:
+                    self._keep_line(data, position)
                 return position
             words = data[position:line_end].split(b" ")
-            start = line_end + 2
-            least = self._least_words.get(words[0])
+            least = least_words.get(words[0])
             if least is None:
                 self._control(words[0], data[position:line_end])
-                position = start
+                least_words = self._least_words
+                position = line_end + 2
                 continue
+            start, has_reply = line_end + 2, len(words) - least
             try:
                 stop = start + int(words[-1])
                 body = start if least == 4 else start + int(words[-2])
             except (ValueError, IndexError) as error:
                 raise ProtocolError("the size of a message is no number") from error
-            has_reply = len(words) - least
-            if body < start or stop < body or has_reply not in _NO_OR_YES:
+            if not start <= body <= stop or has_reply not in _NO_OR_YES:
                 raise ProtocolError("the line of a message makes no sense")
             if stop + 2 > size:
                 self._keep_message(stop + 2 - position)
@@ -190,9 +192,7 @@ class Parser:
             position = stop + 2
             if (callback := callbacks.get(words[2])) is not None:
                 headers = None if least == 4 else data[start:body]
-                reply = words[3] if has_reply else b""
-                callback(words[1], reply, headers, data[body:stop])
-        return position
+                callback(words[1], words[3] if has_reply else b"", headers, data[body:stop])
 
     def _keep_message(self, size: int) -> None:
         if size > MAX_MESSAGE_BYTES:

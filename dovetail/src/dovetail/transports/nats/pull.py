@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from dovetail import clock
 from dovetail.limits import IN_FLIGHT_BYTES
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.client import Client
@@ -26,9 +25,11 @@ class PullRequests:
         #: Messages that were asked for and have not come.
         self.missing = 0
         self._time = client.loop.time
+        #: Whether anything came since `is_silent` was asked last, and when that was; all messages pass here.
+        self._came = False
         self._heard = self._time()
-        #: When the consumer last gave something, or said that it has nothing; by clock.monotonic.
-        self.served = 0.0
+        #: Whether the consumer gave something, or said that it has nothing.
+        self.served = False
         self._subscribe()
 
     def ask(self, number: int) -> None:
@@ -47,24 +48,25 @@ class PullRequests:
         """One of them did."""
         if self.missing:
             self.missing -= 1
-        self._heard = self._time()
-        self.served = clock.monotonic()
+        self._came = self.served = True
 
     def told(self, headers: bytes) -> bytes:
         """The status by which the server ended a pull request, or says that it still stands."""
         status = headers[9:12]
-        self._heard = self._time()
+        self._came = True
         if status == STANDS:
-            self.served = clock.monotonic()
+            self.served = True
         else:
             ended = int(parse_headers(headers).get("Nats-Pending-Messages", self.missing))
             self.missing = max(0, self.missing - ended)
         return status
 
-    @property
     def is_silent(self) -> bool:
-        """Whether nothing is heard of what was asked for, though the server is there."""
-        silence = self._time() - self._heard
+        """Whether nothing is heard of what was asked for, though the server is there. Ask repeatedly."""
+        now = self._time()
+        if self._came:
+            self._came, self._heard = False, now
+        silence = now - self._heard
         return bool(self.missing) and silence > PULL_SILENCE_SECONDS and self._client.connected
 
     def concerns(self, subject: str) -> bool:

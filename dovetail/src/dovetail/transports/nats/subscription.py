@@ -252,7 +252,7 @@ class NatsSubscription:
             self._in_flight.renew()
             if self._buffer.is_overdue():  # to another member; leases are renewed meanwhile
                 self._start(self.release(self._buffer.drain()))
-            if self._pulls.is_silent:
+            if self._pulls.is_silent():
                 self._start(self._restore_consumer())
             elif not self._pulls.missing:
                 self._pull()
@@ -287,7 +287,8 @@ class NatsSubscription:
         except DovetailError as error:
             self._consumer_reports.refused(error)
         else:
-            self._consumer_reports.is_there(self._pulls.served)
+            self._consumer_reports.is_there(served=self._pulls.served)
+            self._pulls.served = False
         finally:
             self._restoring = False
         self._start_over()
