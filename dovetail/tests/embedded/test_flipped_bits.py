@@ -31,6 +31,12 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one for one in caplog.messages if "have flipped" in one]
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The same; or what is missing, where the server was first and cut the file at what it cannot read."""
+    missing = [one for one in caplog.messages if "messages are missing" in one]
+    return said(caplog) or missing
+
+
 async def run_once(folder: Path) -> None:
     async with EmbeddedServer(folder, 0, 0):
         pass
@@ -47,11 +53,10 @@ async def test_one_flipped_bit_is_said_once(
     path = block(tmp_path, "dovetail-events")
     flip(path, int(path.stat().st_size * share))
     await run_once(tmp_path)
-    [one] = said(caplog)
-    assert str(path) in one
-    assert "of the stream dovetail-events are damaged" in one
+    [one] = told(caplog)
+    assert "of the stream dovetail-events" in one
     await run_once(tmp_path)
-    assert len(said(caplog)) == 1
+    assert told(caplog) == [one]
 
 
 async def test_it_is_said_after_later_runs_and_after_a_kill(
@@ -68,7 +73,7 @@ async def test_it_is_said_after_later_runs_and_after_a_kill(
     assert not said(caplog)
     flip(block(tmp_path), 20)
     await run_once(tmp_path)
-    assert len(said(caplog)) == 1
+    assert len(told(caplog)) == 1
 
 
 async def test_what_the_server_writes_is_no_damage(
@@ -95,7 +100,7 @@ async def test_checksums_that_are_damaged_themselves_are_taken_anew(
     assert not said(caplog)
     flip(block(tmp_path), 20)
     await run_once(tmp_path)
-    assert len(said(caplog)) == 1
+    assert len(told(caplog)) == 1
 
 
 async def test_an_end_that_has_no_time_leaves_files_for_the_next(
