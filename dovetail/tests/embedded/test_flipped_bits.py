@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,6 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one for one in caplog.messages if "have flipped" in one]
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The same; or what is missing, where the server was first and cut the file at what it cannot read."""
-    missing = [one for one in caplog.messages if "messages are missing" in one]
-    return said(caplog) or missing
-
-
 async def run_once(folder: Path) -> None:
     async with EmbeddedServer(folder, 0, 0):
         pass
@@ -53,10 +48,28 @@ async def test_one_flipped_bit_is_said_once(
     path = block(tmp_path, "dovetail-events")
     flip(path, int(path.stat().st_size * share))
     await run_once(tmp_path)
-    [one] = told(caplog)
-    assert "of the stream dovetail-events" in one
+    [one] = said(caplog)
+    assert str(path) in one
+    assert "of the stream dovetail-events are damaged" in one
     await run_once(tmp_path)
-    assert told(caplog) == [one]
+    assert len(said(caplog)) == 1
+
+
+async def test_the_server_cuts_no_file_off_before_it_is_compared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with EmbeddedServer(tmp_path, 0, 0) as server:
+        await keep_a_message(server.url)
+    flip(block(tmp_path), 0)
+    check = checksums.Checksums.check
+
+    def busy(self: checksums.Checksums) -> None:
+        time.sleep(0.5)  # in a thread: long enough for a server to start
+        check(self)
+
+    monkeypatch.setattr(checksums.Checksums, "check", busy)
+    await run_once(tmp_path)
+    assert len(said(caplog)) == 1
 
 
 async def test_it_is_said_after_later_runs_and_after_a_kill(
@@ -73,7 +86,7 @@ async def test_it_is_said_after_later_runs_and_after_a_kill(
     assert not said(caplog)
     flip(block(tmp_path), 20)
     await run_once(tmp_path)
-    assert len(told(caplog)) == 1
+    assert len(said(caplog)) == 1
 
 
 async def test_what_the_server_writes_is_no_damage(
@@ -100,7 +113,7 @@ async def test_checksums_that_are_damaged_themselves_are_taken_anew(
     assert not said(caplog)
     flip(block(tmp_path), 20)
     await run_once(tmp_path)
-    assert len(told(caplog)) == 1
+    assert len(said(caplog)) == 1
 
 
 async def test_an_end_that_has_no_time_leaves_files_for_the_next(

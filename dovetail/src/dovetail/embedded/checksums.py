@@ -23,6 +23,9 @@ log = logging.getLogger("dovetail.embedded")
 
 #: What one end of the server may spend on it, as someone waits for that. The rest has its turn next time.
 MOST_SECONDS = 3.0
+#: What the server's start waits for `check` at most: the server may cut off a file where it cannot read it,
+#: and then nobody knows that bits had flipped. What takes longer is checked while the server runs.
+HEAD_START_SECONDS = 1.0
 _BLOCKS = "jetstream/*/streams/*/msgs/*.blk"
 _PIECE_BYTES = 1 << 20
 

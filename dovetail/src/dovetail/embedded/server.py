@@ -15,7 +15,7 @@ from typing import Self
 from dovetail.checks.arguments import check_all
 from dovetail.checks.rules import Rule, an_object, one_of, optional, text, yes_or_no
 from dovetail.embedded.binary import find_server
-from dovetail.embedded.checksums import Checksums
+from dovetail.embedded.checksums import HEAD_START_SECONDS, Checksums
 from dovetail.embedded.folder import QueueFolder, ServerState, Sync
 from dovetail.embedded.orphan import LOOK_SECONDS, take_server_lock
 from dovetail.embedded.ports import check_free, free_port
@@ -138,6 +138,7 @@ class EmbeddedServer:
             os.close(await take_server_lock(self.folder))  # its ports are free only then
             self._choose_ports()
             self._check = asyncio.ensure_future(asyncio.to_thread(self._checksums.check))
+            await asyncio.wait([self._check], timeout=HEAD_START_SECONDS)
             await self._launch()
         except BaseException:
             await self.stop()
