@@ -138,6 +138,7 @@ class Parser:
 
     def _enter(self, state: State) -> None:
         self.state = state
+        # Kept beside it: to look it up for each chunk is a call of Enum's own hash.
         self._least_words = _LEAST_WORDS[state]
 
     def feed(self, data: bytes) -> None:

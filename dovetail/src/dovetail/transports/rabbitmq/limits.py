@@ -25,7 +25,7 @@ HEARTBEAT_SECONDS = 5
 #: After so many without a sign of life either side takes the connection for dead; until then nothing
 #: published on it is confirmed. Our own come so late only where the event loop was blocked.
 MISSED_HEARTBEATS = 2
-#: Those that a lease can be had by: it ends two heartbeats after the last sign of life.
+#: Those that a lease can be had by: it ends MISSED_HEARTBEATS after the last sign of life.
 LEASE_HEARTBEATS = range(1, 60)
 #: What the server may take to confirm that a channel is closed, and then to say good-bye.
 CLOSE_SECONDS, GOODBYE_SECONDS = 5.0, 2.0

@@ -101,7 +101,8 @@ class RabbitTransport:
         deadline = asyncio.get_running_loop().time() + limits.CLAIM_SECONDS
         await self._client.with_wire(register, deadline=deadline)
         heartbeat = min(
-            max(int(claim.lease / 2), limits.LEASE_HEARTBEATS.start), limits.LEASE_HEARTBEATS.stop
+            max(int(claim.lease / limits.MISSED_HEARTBEATS), limits.LEASE_HEARTBEATS.start),
+            limits.LEASE_HEARTBEATS.stop,
         )
         connection = Client(self._address, self._options, quiet=True, heartbeat=heartbeat)
         subscription = RabbitSubscription(
