@@ -23,6 +23,12 @@ SEEDS = 2000
 MOST_BROKEN = 10
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 on")
+    return number
+
+
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make simulate ARGS=", description=__doc__)
@@ -32,9 +38,11 @@ def arguments() -> argparse.Namespace:
         default="memory",
         help="what is below the library: the queue in memory, or a real transport over a fake server",
     )
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="how many seeds")
+    parser.add_argument("--seeds", type=_count, default=SEEDS, metavar="N", help="how many seeds")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes")
+    parser.add_argument(
+        "--jobs", type=_count, default=min(2, os.cpu_count() or 1), help="processes"
+    )
     parser.add_argument(
         "--seed", type=int, help="replay this one, and print all that happens in it"
     )
@@ -48,7 +56,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--without", choices=ABLATIONS, metavar="SAFEGUARD", help="with --seed or --shrink"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    one = options.seed is not None or options.shrink is not None
+    if options.only and not options.ablation:
+        parser.error("--only SAFEGUARD goes with --ablation")
+    if options.without and not one:
+        parser.error("--without SAFEGUARD goes with --seed or --shrink")
+    name = options.only or options.without
+    if name and not ABLATIONS[name].concerns(options.queue):
+        parser.error(f"it is there with --queue {ABLATIONS[name].queue} only: {name}")
+    return options
 
 
 def main() -> int:

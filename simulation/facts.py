@@ -7,7 +7,7 @@ from math import inf
 
 from simulation.history import History, Seen, What
 from simulation.messages import COMMANDS
-from simulation.scenario import QUEUE, Scenario
+from simulation.scenario import QUEUE, Member, Scenario
 
 #: For so long every queue remembers the id of what was published.
 REMEMBERED_SECONDS = 110.0
@@ -76,10 +76,16 @@ def created(history: History, group: str) -> float:
     return min(times, default=float("inf"))
 
 
-def blocks(scenario: Scenario) -> bool:
-    """Whether some handler blocks its process."""
-    return any(
-        behaviour.does == "blocks"
-        for message in scenario.messages
-        for _, behaviour in message.behaviours
-    )
+def member_of(scenario: Scenario, host: str) -> Member:
+    """What the scenario says of this process; one of those that come at the end is as usual."""
+    name = host.rsplit(".", 1)[0]
+    return next((one for one in scenario.members if one.host == name), Member(name))
+
+
+#: One message that a handler has: the host, the group and what it has claimed, and the number.
+Call = tuple[str, str, int]
+
+
+def call_of(one: Seen) -> Call:
+    """Which call of a handler this is about."""
+    return one.host, one.group, one.number

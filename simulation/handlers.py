@@ -25,6 +25,9 @@ _FAILING = {
     "returns what nobody can read",
 }
 
+#: The longest pause between two attempts.
+MOST_PAUSE_SECONDS = 5.0
+
 
 class Handlers:
     """Makes groups, and remembers how often each handler was called for each message."""
@@ -42,7 +45,7 @@ class Handlers:
         """The group, called so now, as this host runs it."""
         group = Group(
             name,
-            retry=Backoff(first=plan.first_pause, most=5.0, tries=plan.tries),
+            retry=Backoff(first=plan.first_pause, most=MOST_PAUSE_SECONDS, tries=plan.tries),
             start=plan.start,
             lease=plan.lease,
             concurrency=plan.concurrency,

@@ -14,6 +14,7 @@ What = Literal[
     "refused",  # by it, or by nobody: it may have been stored
     "stored",  # the queue has taken it
     "confirmed",  # and whoever published knows
+    "never taken",  # however often it was tried
     "replayed",
     "dropped",
     "renamed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulation.facts import member_of
 from simulation.history import History, Seen
 from simulation.scenario import QUEUE, Scenario
 
@@ -120,9 +121,7 @@ class ServerLeases(Leases):
     def __init__(self, scenario: Scenario, history: History) -> None:
         super().__init__(scenario)
         self._troubles = _troubles(history)
-        slowest = max(one.latency[1] for one in scenario.members)
-        #: The time of those commands, each of which may wait for two writes to the disk.
-        self._commands = COMMANDS_BETWEEN_RENEWALS * 2 * (slowest + scenario.disk[1])
+        self._scenario = scenario
 
     def see(self, one: Seen) -> None:
         """Take note."""
@@ -136,18 +135,25 @@ class ServerLeases(Leases):
 
     def certain(self, held: Holding | None, at: float) -> bool:
         """Whether its lease must be valid."""
-        if held is None or held.settled or self._commands > held.lease * 2 / 3 - ON_THE_WAY:
+        if held is None or held.settled:
+            return False
+        if self._commands(held.seen.host) > held.lease * 2 / 3 - ON_THE_WAY:
             return False
         return self._untroubled(held.seen.host, held.seen.at - 2 * held.lease - MATTERS_SECONDS, at)
 
     def takes_effect(self, one: Seen) -> bool:
         """Whether what a host has just said of a message counts for certain."""
-        untroubled = self._untroubled(one.host, one.at, one.at + ARRIVES_SECONDS + self._commands)
-        return untroubled and super().takes_effect(one)
+        arrives = one.at + ARRIVES_SECONDS + self._commands(one.host)
+        return self._untroubled(one.host, one.at, arrives) and super().takes_effect(one)
 
     def is_fresh(self, one: Seen) -> bool:
         """Whether the queue has certainly delivered this just now, and not long ago."""
         return self._untroubled(one.host, one.at, one.at)
+
+    def _commands(self, host: str) -> float:
+        """What those take that may lie between two renewals; each may wait for two writes to the disk."""
+        slowest = member_of(self._scenario, host).latency[1] + self._scenario.disk[1]
+        return COMMANDS_BETWEEN_RENEWALS * 2 * slowest
 
     def _untroubled(self, host: str, start: float, end: float) -> bool:
         troubles = (*self._troubles.get(host, ()), *self._troubles.get(QUEUE, ()))

@@ -80,12 +80,16 @@ class Publishing:
     async def _until_taken(
         self, process: Process, messages: list[Planned], publish: Callable[[], Any]
     ) -> None:
+        refusal = ""
         for _ in range(TRIES):
             try:
                 await publish()
-            except (QueueUnavailable, QueueFull, NoGroup):
+            except (QueueUnavailable, QueueFull, NoGroup) as error:
+                refusal = type(error).__name__
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             for one in messages:
                 self._world.history.add("confirmed", process.host, number=one.number)
             return
+        for one in messages:
+            self._world.history.add("never taken", process.host, number=one.number, note=refusal)

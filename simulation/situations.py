@@ -29,6 +29,9 @@ _CUTS = (*(0.004 * n for n in range(4, 14)), *(0.28 + 0.005 * n for n in range(1
 _SLOW = (("g0", Behaviour("succeeds", 1, 8.0)),)
 _BUSY = (("g0", Behaviour("succeeds", 1, 0.005)),)
 
+_DEADLY = (("g0", Behaviour("dies", 1000)),)
+_OFTEN_DEADLY = (("g0", Behaviour("dies", 40)),)
+
 
 def _failing(
     numbers: range, at: float, seconds: float = 0.0, times: int = 1
@@ -133,6 +136,20 @@ _ANY: dict[str, Scenario] = {
         messages=tuple(Planned(n, "sim.a", publisher="p", at=3.0) for n in range(5)),
         faults=(Fault("m0", "drains", 1.0, 150.0),),
         keep=5.0,
+    ),
+    "a message kills its workers": Scenario(
+        seed=1,
+        groups=(_group(lease=30.0),),
+        members=(Member("m0", ("g0",)), PUBLISHER),
+        messages=(Planned(0, "sim.a", publisher="p", at=1.0, behaviours=_DEADLY),),
+        faults=(Fault("p", "cut", 1500.0, 0.01),),  # it goes on for so long
+    ),
+    "a member is killed again and again": Scenario(
+        seed=1,
+        groups=(_group(lease=2.0),),
+        members=(Member("m0", ("g0",)), PUBLISHER),
+        messages=(Planned(0, "sim.a", publisher="p", at=1.0, behaviours=_OFTEN_DEADLY),),
+        faults=(Fault("p", "cut", 500.0, 0.01),),
     ),
     "a command is sent before its group begins": Scenario(
         seed=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Set
 from contextlib import AsyncExitStack
 from itertools import compress
 from types import TracebackType
@@ -72,6 +73,7 @@ class MessageLoad(Load):
         #: How many publishers have something that is not confirmed yet.
         self._busy = 0
         self._looks = 0
+        self._missing: Set[str] = frozenset()
         self._stack = AsyncExitStack()
         self._queue: MessageQueue
         self._publishers: list[asyncio.Task[None]] = []
@@ -116,17 +118,24 @@ class MessageLoad(Load):
             while self._busy:  # noqa: ASYNC110 - twenty count it
                 await asyncio.sleep(_LOOK_SECONDS)
         confirmed = dict(self._confirmed)
-        stored = await self._look()
+        stored = await self._look(confirmed.keys())
+        self._missing = confirmed.keys() - stored.keys()
         await self._wait_handled(self._queue, "at-work", self._handled)
         return Found(
             confirmed,
             unhandled=confirmed.keys() - self._handled.keys(),
-            missing=confirmed.keys() - stored.keys(),
+            missing=self._missing,
             doubled=frozenset(one for one, times in stored.items() if times > 1),
         )
 
-    async def _look(self) -> Counter[str]:
-        """All that is stored, by a group that is new each time."""
+    async def _look(self, confirmed: Set[str]) -> Counter[str]:
+        """All that is stored. Where more is missing than before, look again: the group may be stuck."""
+        stored = await self._handled_by_new_group()
+        if confirmed - stored.keys() - self._missing:
+            stored |= await self._handled_by_new_group()
+        return stored
+
+    async def _handled_by_new_group(self) -> Counter[str]:
         self._looks += 1
         name, stored = f"look-{self._looks}", Counter[str]()
         async with self._connect() as queue:

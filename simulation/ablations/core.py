@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from dovetail.codec.identifiers import new_id
 from dovetail.delivery import Delivery
 from dovetail.errors import DovetailError
+from dovetail.group import Group
+from dovetail.limits import UNSETTLED_DELIVERIES
+from dovetail.retry import Backoff
 from dovetail.running import outgoing, runner
 from dovetail.running.pausing import Stopping
 from dovetail.running.runner import Runner
+from dovetail.worker import Worker
 from simulation.ablations.safeguards import Safeguards
 
 _settle = Runner._settle
@@ -56,6 +62,23 @@ async def _publish_once(queue: Any, caused: list[Any], pause: Any) -> None:
         await queue.transport.publish(caused, queue.options.timeout)
 
 
+_init = Runner.__init__
+
+
+def _without_limit(self: Runner, queue: Any, group: Group, *rest: Any) -> None:
+    unlimited = copy(group)
+    unlimited.options = replace(group.options, timeout=None)
+    _init(self, queue, unlimited, *rest)
+
+
+_stop = Worker.stop
+
+
+async def _hurry(self: Worker) -> None:
+    self.hurry()
+    await _stop(self)
+
+
 SAFEGUARDS: Safeguards = {
     "what is caused has an id that follows from its cause": (
         (outgoing, "derived_id", lambda *_: new_id()),
@@ -68,4 +91,11 @@ SAFEGUARDS: Safeguards = {
     "a batch that fails is halved": ((Runner, "_try_batch", _no_halves),),
     "NotReady uses up no attempt": ((Runner, "_not_ready", _counts_as_failure),),
     "what a stopping worker holds is released": ((Runner, "_release", _keep),),
+    "what a stopping worker has begun is finished": ((Worker, "stop", _hurry),),
+    "a handler has its time, and no more": ((Runner, "__init__", _without_limit),),
+    "pauses between attempts grow": ((Backoff, "pause", lambda self, attempt: self.first),),
+    "what kills its workers is given up": ((runner, "unsettled_limit", lambda lease: 1_000_000),),
+    "what is killed often is given up after some minutes only": (
+        (runner, "unsettled_limit", lambda lease: UNSETTLED_DELIVERIES),
+    ),
 }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from dovetail.delivery import Delivery
+from dovetail.delivery import Delivery, Outgoing
 from dovetail.transports.memory.backlog import Backlog, Pending
 from dovetail.transports.memory.dead_letters import DeadLetterStore
 from dovetail.transports.memory.store import Store
@@ -42,6 +41,12 @@ async def _retry_uncounted(self: MemorySubscription, delivery: Delivery, pause: 
         self._backlog.put_back(pending, pause)
 
 
+async def _retry_at_once(self: MemorySubscription, delivery: Delivery, pause: float) -> None:
+    if pending := self._settle(delivery):
+        pending.attempt += 1
+        self._backlog.put_back(pending)
+
+
 async def _release_anew(self: MemorySubscription, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         if pending := self._settle(delivery):
@@ -56,17 +61,12 @@ async def _release_counted(self: MemorySubscription, deliveries: Sequence[Delive
             self._backlog.put_back(pending)
 
 
-class _Forgetting(OrderedDict[str, None]):
-    def __contains__(self, key: object) -> bool:
-        return False
+_add = Store.add
 
 
-_make_store = Store.__init__
-
-
-def _make_forgetting(self: Store) -> None:
-    _make_store(self)
-    self._ids = _Forgetting()
+def _add_each(self: Store, message: Outgoing, limit: int | None) -> None:
+    self._ids.pop(message.id, None)
+    _add(self, message, limit)
 
 
 def _trim_all(self: Store, before: Any) -> None:
@@ -75,6 +75,17 @@ def _trim_all(self: Store, before: Any) -> None:
             del self.history[sequence]
             for one in self.backlogs.values():
                 one._ready = [p for p in one._ready if p.message is not stored]
+
+
+def _end_uncounted(self: Backlog, now: float) -> None:
+    for sequence, pending in list(self.in_flight.items()):
+        if pending.at <= now:
+            del self.in_flight[sequence]
+            self.put_back(pending)
+
+
+def _all_history(self: Store, claim: Any) -> list[Any]:
+    return self.of_history(claim.subject)
 
 
 def _no_history(self: Store, claim: Any) -> list[Any]:
@@ -106,9 +117,12 @@ SAFEGUARDS: Safeguards = {
     "leases end": ((Backlog, "_end_leases", _never_ends),),
     "only who holds the message settles it": ((Backlog, "settle", _settle_whoever_has_it),),
     "the queue counts attempts": ((MemorySubscription, "retry", _retry_uncounted),),
+    "a retry waits for its pause": ((MemorySubscription, "retry", _retry_at_once),),
+    "leases that end are counted": ((Backlog, "_end_leases", _end_uncounted),),
+    "a group may begin with what is new": ((Store, "_kept_for", _all_history),),
     "a release keeps the attempts": ((MemorySubscription, "release", _release_anew),),
     "a release is no attempt": ((MemorySubscription, "release", _release_counted),),
-    "an id is accepted once": ((Store, "__init__", _make_forgetting),),
+    "an id is accepted once": ((Store, "add", _add_each),),
     "history is trimmed below what every group has handled": ((Store, "trim", _trim_all),),
     "a new group gets the history": ((Store, "_kept_for", _no_history),),
     "a letter is replayed by one of those who want to": (

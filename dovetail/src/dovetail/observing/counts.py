@@ -44,32 +44,32 @@ class Tally:
     ) -> None:
         self.group = group
         self.subject = subject
-        self.now = Settled()
+        self.untold = Settled()
         self._observers = observers
         self._guard = guard
 
     def tell(self) -> None:
         """Tell everything since the last time."""
-        told, self.now = self.now, Settled()
+        told, self.untold = self.untold, Settled()
         for one in self._observers:
             self._guard.call(one, one.settled, self.group, self.subject, told)
 
     def took(self, seconds: float) -> None:
         """A call of the handler took so long."""
-        now = self.now
-        now.calls += 1
-        now.seconds += seconds
+        untold = self.untold
+        untold.calls += 1
+        untold.seconds += seconds
         if seconds > LONG_SECONDS:
-            now.long.append(seconds)
+            untold.long.append(seconds)
 
     def took_together(self, calls: int, seconds: float) -> None:
         """Calls took so long together, and none of them long."""
-        self.now.calls += calls
-        self.now.seconds += seconds
+        self.untold.calls += calls
+        self.untold.seconds += seconds
 
     def rest(self) -> None:
         """Tell what is left when nothing was settled afterwards."""
-        if self.now.calls or self.now.failed or self.now.published:
+        if self.untold.calls or self.untold.failed or self.untold.published:
             self.tell()
 
     def in_hand(self, count: int) -> None:
@@ -95,19 +95,19 @@ class CountingSubscription:
         if not deliveries:  # settled already, while the handler waited
             return
         self._inner.ack(deliveries)
-        self.tally.now.handled += len(deliveries)
+        self.tally.untold.handled += len(deliveries)
         self.tally.tell()
 
     async def retry(self, delivery: Delivery, pause: float) -> None:
         """As Subscription.retry."""
-        self.tally.now.failed += 1
+        self.tally.untold.failed += 1
         await self._inner.retry(delivery, pause)
-        self.tally.now.retried += 1
+        self.tally.untold.retried += 1
         self.tally.tell()
 
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """As Subscription.bury."""
-        self.tally.now.failed += 1
+        self.tally.untold.failed += 1
         await self._inner.bury(delivery, letter)
-        self.tally.now.dead += 1
+        self.tally.untold.dead += 1
         self.tally.tell()

@@ -107,7 +107,7 @@ class ObservedRunner(Runner):
 
     async def _publish(self, outgoing: list[Outgoing]) -> None:
         await super()._publish(outgoing)
-        self._tally.now.published += len(outgoing)
+        self._tally.untold.published += len(outgoing)
 
 
 class TracedRunner(ObservedRunner):

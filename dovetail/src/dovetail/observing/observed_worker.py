@@ -94,12 +94,12 @@ class _ObservedAnswering(Answering):
 
     def _answer(self, result: Any, traceparent: str | None) -> bytes:
         answer = super()._answer(result, traceparent)
-        self._tally.now.handled += 1
+        self._tally.untold.handled += 1
         self._tally.tell()
         return answer
 
     def _failure(self, failure: Exception, traceparent: str | None) -> bytes:
-        self._tally.now.failed += 1
+        self._tally.untold.failed += 1
         self._tally.tell()
         return super()._failure(failure, traceparent)
 

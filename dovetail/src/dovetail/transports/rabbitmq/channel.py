@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from pamqp import commands
@@ -107,6 +108,7 @@ class Channel:
         #: channel is closed before.
         self._replies: list[tuple[Sequence[str], asyncio.Future[Any]]] = []
         self._consumers: dict[str, OnContent] = {}
+        self._tags = count(1)
         self._unconfirmed: dict[int, tuple[Batch, str]] = {}
         self._oldest = self._published = 0
         self._returned: set[str] = set()
@@ -244,7 +246,7 @@ class Channel:
         arguments: Arguments | None = None,
     ) -> str:
         """Have what comes on a queue handed to `taker`; gives the consumer's tag."""
-        tag = f"{len(self._consumers)}-{id(taker):x}-{self._loop.time():.6f}"
+        tag = str(next(self._tags))
         self._consumers[tag] = taker
         if prefetch:
             self.ask(commands.Basic.Qos(prefetch_count=prefetch))
