@@ -19,7 +19,8 @@ from dovetail.transports.nats.headers import header_block
 from dovetail.transports.nats.in_flight import TERM, InFlight
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.subscription import NatsSubscription
-from simulation.ablations.safeguards import Safeguards, nothing, put_first
+from dovetail.transports.nats.transport import NatsTransport
+from simulation.ablations.safeguards import Safeguards, at_once, from_the_first, nothing, put_first
 
 
 async def _publish_and_hope(
@@ -94,4 +95,10 @@ SAFEGUARDS: Safeguards = {
     ),
     "NATS: a replay has an id": ((dead_letters, "_replayed", _replayed_anew),),
     "NATS: the oldest comes first": ((Buffer, "put", put_first),),
+    "NATS: a retry waits for its pause": (
+        (NatsSubscription, "retry", at_once(NatsSubscription.retry)),
+    ),
+    "NATS: a group may begin with what is new": (
+        (NatsTransport, "claim", from_the_first(NatsTransport.claim)),
+    ),
 }

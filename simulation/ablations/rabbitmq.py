@@ -28,8 +28,9 @@ from dovetail.transports.rabbitmq.delivery import RabbitDelivery, again
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.subscription import RabbitSubscription
 from dovetail.transports.rabbitmq.topology import HISTORY, UNCLAIMED
+from dovetail.transports.rabbitmq.transport import RabbitTransport
 from dovetail.transports.rabbitmq.wire import Wire
-from simulation.ablations.safeguards import Safeguards, put_first
+from simulation.ablations.safeguards import Safeguards, at_once, from_the_first, put_first
 
 # Publishing
 
@@ -137,4 +138,10 @@ SAFEGUARDS: Safeguards = {
         (Removal, "_was_interrupted", _never_interrupted),
     ),
     "RabbitMQ: the oldest comes first": ((Buffer, "put", put_first),),
+    "RabbitMQ: a retry waits for its pause": (
+        (RabbitSubscription, "retry", at_once(RabbitSubscription.retry)),
+    ),
+    "RabbitMQ: a group may begin with what is new": (
+        (RabbitTransport, "claim", from_the_first(RabbitTransport.claim)),
+    ),
 }

@@ -14,7 +14,16 @@ from dovetail.transports.redis.lease_renewal import LeaseRenewal
 from dovetail.transports.redis.publisher import Publisher
 from dovetail.transports.redis.scripts import Script, script
 from dovetail.transports.redis.settling import Settling
-from simulation.ablations.safeguards import Patch, Safeguards, nothing, put_first
+from dovetail.transports.redis.subscription import RedisSubscription
+from dovetail.transports.redis.transport import RedisTransport
+from simulation.ablations.safeguards import (
+    Patch,
+    Safeguards,
+    at_once,
+    from_the_first,
+    nothing,
+    put_first,
+)
 
 
 def _altered(old: str, new: str, *names: str) -> tuple[Patch]:
@@ -95,4 +104,10 @@ SAFEGUARDS: Safeguards = {
         "if known then return known end", "", "remove_dead_letters"
     ),
     "Redis: the oldest comes first": ((Buffer, "put", put_first),),
+    "Redis: a retry waits for its pause": (
+        (RedisSubscription, "retry", at_once(RedisSubscription.retry)),
+    ),
+    "Redis: a group may begin with what is new": (
+        (RedisTransport, "claim", from_the_first(RedisTransport.claim)),
+    ),
 }
