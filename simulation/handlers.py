@@ -86,7 +86,8 @@ class Handlers:
     async def _one(self, plan: GroupPlan, claimed: Claimed, host: str, number: int) -> Any:
         self._say("called", plan, claimed, host, number)
         result = await self._act(plan, claimed, host, number)
-        self._say("succeeded", plan, claimed, host, number)
+        if _can_be_published(result):
+            self._say("succeeded", plan, claimed, host, number)
         return result
 
     async def _many(
@@ -95,8 +96,9 @@ class Handlers:
         for number in numbers:
             self._say("called", plan, claimed, host, number, note=f"of {len(numbers)}")
         results = [await self._act(plan, claimed, host, number) for number in numbers]
-        for number in numbers:
-            self._say("succeeded", plan, claimed, host, number)
+        if all(map(_can_be_published, results)):
+            for number in numbers:
+                self._say("succeeded", plan, claimed, host, number)
         return results
 
     async def _act(self, plan: GroupPlan, claimed: Claimed, host: str, number: int) -> Any:
@@ -166,6 +168,11 @@ class Handlers:
     ) -> None:
         group = f"{plan.name}/{claimed.subject}"
         self._history.add(what, host, group=group, number=number, note=note)
+
+
+def _can_be_published(result: Any) -> bool:
+    """What handlers return that do as they should is a list."""
+    return isinstance(result, list)
 
 
 def _number(message: Any) -> int:
