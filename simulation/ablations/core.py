@@ -79,6 +79,11 @@ async def _hurry(self: Worker) -> None:
     await _stop(self)
 
 
+async def _drain_longer(self: Worker) -> None:
+    self.drain += 5.0
+    await _stop(self)
+
+
 SAFEGUARDS: Safeguards = {
     "what is caused has an id that follows from its cause": (
         (outgoing, "derived_id", lambda *_: new_id()),
@@ -92,6 +97,7 @@ SAFEGUARDS: Safeguards = {
     "NotReady uses up no attempt": ((Runner, "_not_ready", _counts_as_failure),),
     "what a stopping worker holds is released": ((Runner, "_release", _keep),),
     "what a stopping worker has begun is finished": ((Worker, "stop", _hurry),),
+    "a drain ends in its time": ((Worker, "stop", _drain_longer),),
     "a handler has its time, and no more": ((Runner, "__init__", _without_limit),),
     "pauses between attempts grow": ((Backoff, "pause", lambda self, attempt: self.first),),
     "what kills its workers is given up": ((runner, "unsettled_limit", lambda lease: 1_000_000),),
