@@ -85,6 +85,8 @@ class Publishing:
             try:
                 await publish()
             except (QueueUnavailable, QueueFull, NoGroup) as error:
+                if process.gone:  # it has closed its queue
+                    return
                 refusal = type(error).__name__
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dovetail.limits import CLOSE_SECONDS, RELEASE_SECONDS
 from simulation.facts import Call, call_of, member_of
 from simulation.history import History, Seen
 from simulation.scenario import GroupPlan, Planned, Scenario
@@ -58,7 +59,8 @@ def _has_time(scenario: Scenario, called: Seen) -> bool:
     plan: GroupPlan = scenario.group(called.group.split("/")[0])
     message: Planned = scenario.message(called.number)
     behaviour = message.behaviour(plan.name)
-    limits = [member_of(scenario, called.host).drain - 1.0]
+    # The end of a drain is for giving back and closing.
+    limits = [member_of(scenario, called.host).drain - RELEASE_SECONDS - CLOSE_SECONDS]
     if plan.timeout is not None:
         limits.append(plan.timeout)
     return behaviour.does in ("succeeds", "hangs") and behaviour.seconds < min(limits)
