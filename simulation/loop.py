@@ -39,8 +39,10 @@ class SimulationLoop(SimLoop):
     A killed host's callbacks are never run again: no `finally`, no `except` of its tasks sees its death.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, trace: bool = False) -> None:
         super().__init__(seed)
+        if not trace:
+            self._recorder.record = _forget  # a tenth of the time, and most of the memory
         self.dead: set[str] = set()
         #: Until when a host does nothing.
         self.frozen: dict[str, float] = {}
@@ -126,6 +128,10 @@ class SimulationLoop(SimLoop):
         self.on_behalf_of("", until - self._now + 2 * TICK_SECONDS, self._ready.append, entry)
 
 
+def _forget(*decision: object) -> None:
+    """Keep no trace."""
+
+
 def _only_exceptions(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A killed host's tasks are destroyed while they are pending, and nobody need hear of that."""
     if "exception" in context:
@@ -138,9 +144,12 @@ def present_host() -> str:
 
 
 @contextmanager
-def simulated(seed: int) -> Iterator[SimulationLoop]:
-    """A loop by whose time and chance the library goes while the context lasts."""
-    loop = SimulationLoop(seed)
+def simulated(seed: int, *, trace: bool = False) -> Iterator[SimulationLoop]:
+    """A loop by whose time and chance the library goes while the context lasts.
+
+    `trace` keeps every decision of it, for `trace_hash`.
+    """
+    loop = SimulationLoop(seed, trace=trace)
     chance = random.Random(f"{seed}:bytes")
     saved = clock.monotonic, clock.time_ns, clock.random_bytes
     clock.monotonic = loop.true_time

@@ -71,7 +71,7 @@ def _world(scenario: Scenario, loop: SimulationLoop) -> World:
 def run(scenario: Scenario, *, trace: bool = False) -> Outcome:
     """This scenario. `trace` digests every decision of the loop."""
     logging.disable(logging.CRITICAL if not trace else logging.NOTSET)
-    with without_threads(), in_pieces(), simulated(scenario.seed) as loop:
+    with without_threads(), in_pieces(), simulated(scenario.seed, trace=trace) as loop:
         world = _world(scenario, loop)
         error: Exception | None = None
         try:
