@@ -59,8 +59,9 @@ def _has_time(scenario: Scenario, called: Seen) -> bool:
     plan: GroupPlan = scenario.group(called.group.split("/")[0])
     message: Planned = scenario.message(called.number)
     behaviour = message.behaviour(plan.name)
-    # The end of a drain is for giving back and closing.
-    limits = [member_of(scenario, called.host).drain - RELEASE_SECONDS - CLOSE_SECONDS]
+    drain = member_of(scenario, called.host).drain
+    # Its end is for giving back and closing.
+    limits = [drain - min(RELEASE_SECONDS + CLOSE_SECONDS, drain / 2)]
     if plan.timeout is not None:
         limits.append(plan.timeout)
     return behaviour.does in ("succeeds", "hangs") and behaviour.seconds < min(limits)

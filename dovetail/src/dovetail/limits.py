@@ -57,7 +57,7 @@ SAY_AGAIN_SECONDS = 30.0
 
 #: What a worker has to finish what it holds, unless it is told otherwise.
 DRAIN_SECONDS = 10.0
-#: Of these, what is kept for giving messages back, and then for letting the queue see the last acks.
+#: Of these, half at most is kept for giving messages back, and then for letting the queue see the last acks.
 RELEASE_SECONDS = 1.0
 CLOSE_SECONDS = 1.0
 #: What may be taken to find out how much waits, for a line in the log.

@@ -41,8 +41,9 @@ class Worker:
     """Runs the handlers of some groups on a queue: `async with Worker(queue, [group]) as worker: ...`.
 
     Entering the context returns when every group has joined. Leaving it drains: stop taking, finish
-    what runs, publish, ack, return what was only prefetched; what still runs after `drain` seconds is
-    cancelled, and its messages go to another member. `observers` are told what becomes of messages.
+    what runs, publish, ack, return what was only prefetched. That takes `drain` seconds at most, of which the
+    last two, or the second half, are for giving back and closing: what still runs then is cancelled, and
+    its messages go to another member. `observers` are told what becomes of messages.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Worker:
     ) -> None:
         self._queue: MessageQueue = check("Worker", "queue", queue, _QUEUE)
         self._groups = check_groups(groups)
-        #: Seconds to finish what is in hand.
+        #: Seconds to finish what is in hand, give back the rest, and close.
         self.drain = check("Worker", "drain", drain, seconds())
         check("Worker", "observers", observers, _OBSERVERS)
         self._watch = Watch(observers) if observers else None
@@ -123,7 +124,8 @@ class Worker:
             *(asyncio.ensure_future(stop()) for stop in answering),
             *(asyncio.create_task(one.stop()) for one in subscriptions),
         ]
-        await self._finish(loops, deadline - RELEASE_SECONDS - CLOSE_SECONDS)
+        ending = min(RELEASE_SECONDS + CLOSE_SECONDS, self.drain / 2)
+        await self._finish(loops, deadline - ending)
         await self._finish(stops, max(deadline - CLOSE_SECONDS, loop.time() + RELEASE_SECONDS))
         closes = [asyncio.create_task(one.close()) for one in subscriptions]
         await self._finish(closes, max(deadline, loop.time() + CLOSE_SECONDS))

@@ -185,6 +185,30 @@ async def test_handler_that_will_not_be_cancelled_does_not_hold_up_the_end(
         await all_handled(queue, "group")  # late, but handled
 
 
+async def test_a_short_drain_lets_handlers_finish_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "RELEASE_SECONDS", LIMIT_SECONDS)
+    monkeypatch.setattr(worker, "CLOSE_SECONDS", LIMIT_SECONDS)
+    group, begun, go_on = Group("group"), asyncio.Event(), asyncio.Event()
+    handled = Seen[Away]()
+
+    @group.on(Away)
+    async def hold_on(event: Away) -> None:
+        begun.set()
+        await go_on.wait()
+        handled.add(event)
+
+    async with connect("memory://") as queue:
+        await queue.publish(Away())
+        async with Worker(queue, [group], drain=LIMIT_SECONDS) as works:
+            await begun.wait()
+            stopping = asyncio.create_task(works.stop())
+            for _ in range(10):  # until it waits for the handler
+                await asyncio.sleep(0)
+            go_on.set()
+            await stopping
+        assert len(handled) == 1
+
+
 async def test_threads_of_calls_that_are_given_up_are_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
