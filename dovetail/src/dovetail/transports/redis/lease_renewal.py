@@ -13,6 +13,7 @@ from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.limits import DUE_SECONDS, MOVED_AT_ONCE
 from dovetail.transports.redis.settling import Settling
 from dovetail.transports.redis.topology import Member
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.redis")
 
@@ -40,6 +41,7 @@ class LeaseRenewal:
         self._due = self._renewal = 0.0
         self._renewed = self._clock()
         self._sooner = asyncio.Event()
+        self._unforeseen = Unforeseen(log, f"renewing the leases of {member.group}")
         self._task = asyncio.create_task(self._run())
 
     def is_due_in(self, seconds: float) -> None:
@@ -77,6 +79,8 @@ class LeaseRenewal:
                         await self._reclaim(int(self._lease * 1000), "")
             except DovetailError as error:
                 log.warning("%s: %s", self._member.group, error)
+            except Exception as error:  # noqa: BLE001 - or leases would end while handlers run
+                self._unforeseen.tell(error)
             await self._wait(min(self._due, self._renewal))
 
     async def _wait(self, until: float) -> None:
