@@ -111,6 +111,8 @@ async def test_password_changed_while_connected(
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak the Redis protocol"),
         (b"", "closed by the server"),
         (b"-ERR max number of clients reached\r\n", "max number of clients"),
+        (b"-MOVED 1 .internal:6379\r\n", "it names a server that there cannot be: '.internal'"),
+        (b"-MOVED 1 a:b\r\n", "it names a server that there cannot be: 'a', port 'b'"),
     ],
 )
 async def test_something_else_listens_there(answer: bytes, says: str) -> None:

@@ -22,6 +22,12 @@ SETTING = "TODO_QUEUE_URL"
         ("nats://[::1]:4333", [("::1", 4333)]),
         ("nats://a:1,b,c:3", [("a", 1), ("b", 4222), ("c", 3)]),
         ("tls://a", [("a", 4222)]),
+        ("nats://a.internal.", [("a.internal.", 4222)]),
+        ("nats://queue_1.docker", [("queue_1.docker", 4222)]),
+        ("nats://bücher.example:1", [("bücher.example", 1)]),
+        ("nats://xn--bcher-kva.example", [("xn--bcher-kva.example", 4222)]),
+        ("nats://[fe80::1%eth0]:4333", [("fe80::1%eth0", 4333)]),
+        (f"nats://{'a' * 63}.{'b' * 63}", [(f"{'a' * 63}.{'b' * 63}", 4222)]),
     ],
 )
 def test_hosts(url: str, hosts: list[tuple[str, int]]) -> None:
@@ -85,6 +91,32 @@ def test_wrong_address_names_the_setting_and_no_password(url: str, says: str) ->
     assert str(caught.value).startswith(SETTING)
     if "embedded" not in url:
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["nats", "redis", "redis+sentinel", "amqp"])
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        (".internal", "a part of its name, between two dots or before the first, is empty"),
+        ("a..b:1", "a part of its name, .* is empty"),
+        (".", "a part of its name, .* is empty"),
+        ("a,b,c..", "a part of its name, .* is empty"),
+        (f"a.{'b' * 64}.c", "a part of its name is longer than 63 characters"),
+        ("ü" * 63, "has no form in ASCII"),
+        ("a b", "characters in it that no name has"),
+        ("a\0b", "characters in it that no name has"),
+        ("a\udcff", "characters in it that no name has"),
+    ],
+    ids=["first", "middle", "dot", "second host", "long", "long in ASCII", "space", "nul", "bytes"],
+)
+def test_what_cannot_be_a_host(scheme: str, host: str, says: str) -> None:
+    """Its name would not be looked up, and no OSError be raised, when it is too late to say so."""
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        connect(f"{scheme}://secret:secret@{host}/1", setting=SETTING)
+    assert caught.value.setting == SETTING
+    assert str(caught.value).startswith(f"{SETTING} names a host that there cannot be: ")
+    assert host not in str(caught.value) or host == "."
+    assert "secret" not in str(caught.value)
 
 
 def test_password_is_not_in_the_representation() -> None:

@@ -19,12 +19,13 @@ from dovetail.limits import (
 from dovetail.network.os_errors import plain_error
 from dovetail.network.server_address import Host
 from dovetail.options import QueueOptions
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail")
 
 
 class Connecting:
-    """Calls `connect` until it succeeds. What it raises as OSError passes by itself; the rest is final.
+    """Calls `connect` until it succeeds. What it raises as OSError passes by itself; the rest does not.
 
     `shown` is the address without user and password.
     """
@@ -59,6 +60,7 @@ class Connecting:
     async def again(self, *, quiet: bool = False) -> None:
         """For as long as it takes; also what is final at first may be put right while we wait."""
         pause, reason, reports = FIRST_PAUSE_SECONDS, "", Reports()
+        unforeseen = Unforeseen(log, f"connecting to {self._shown}")
         while True:
             try:
                 return await self._connect()
@@ -69,6 +71,8 @@ class Connecting:
                         log.warning("%s; still trying", self._unreachable(error))
                 elif reason != said and not quiet:
                     log.error("%s; trying on", reason)
+            except Exception as error:  # noqa: BLE001 - or the connection would be gone for good
+                unforeseen.tell(error)
             # Jitter, so that many clients do not come back to a restarted server together.
             await asyncio.sleep(pause * (0.5 + clock.fraction()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -103,13 +107,13 @@ async def connect_to_any(
 
     `last` comes after all others: one that was lost without a word may keep us waiting.
     """
-    failures: list[OSError | ConfigurationError] = []
+    failures: list[Exception] = []
     for host in sorted(clock.shuffled(hosts), key=lambda one: one == last):
         try:
             await connect(host)
-        except (OSError, ConfigurationError) as error:
+        except Exception as error:  # noqa: BLE001 - the others may be well
             failures.append(error)
         else:
             return
-    final = [error for error in failures if isinstance(error, ConfigurationError)]
+    final = [error for error in failures if not isinstance(error, OSError)]
     raise (final or failures)[-1]

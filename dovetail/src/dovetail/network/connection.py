@@ -6,13 +6,14 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, TypeVarTuple
 
 from dovetail import clock
 from dovetail.errors import QueueError, QueueUnavailable
 from dovetail.network.connecting import Connecting, connect_to_any
 from dovetail.network.server_address import Host
 from dovetail.options import QueueOptions
+from dovetail.unforeseen import Unforeseen
 
 
 class Wire(Protocol):
@@ -23,11 +24,15 @@ class Wire(Protocol):
     async def lost(self) -> str:
         """Return when it has ended, and why."""
 
+    def abort(self, why: str) -> None:
+        """Close it at once."""
+
     async def leave(self) -> None:
         """Write what waits, say good-bye, and close. Whatever happens, it is closed then."""
 
 
 AnyWire = TypeVar("AnyWire", bound=Wire)
+Told = TypeVarTuple("Told")
 
 
 class Connection(ABC, Generic[AnyWire]):
@@ -53,6 +58,7 @@ class Connection(ABC, Generic[AnyWire]):
         self._connected = asyncio.Event()
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
+        self._unforeseen = Unforeseen(log, "keeping a connection")
         #: Called when a connection has ended, before the next is made.
         self.on_lost: list[Callable[[], None]] = []
 
@@ -144,12 +150,28 @@ class Connection(ABC, Generic[AnyWire]):
             await self._connecting.again(quiet=self._quiet)
         while True:
             assert self._wire is not None
-            why, lost = await self._watch(self._wire), clock.monotonic()
+            why, lost = await self._end_of(self._wire), clock.monotonic()
             self._say("lost: %s; trying again", why)
-            for callback in self.on_lost:
-                callback()
+            self._tell(self.on_lost)
             await self._connecting.again(quiet=self._quiet)
             self._say("regained after %.1f s", clock.monotonic() - lost)
+
+    async def _end_of(self, wire: AnyWire) -> str:
+        """As `_watch`, which may fail: then the wire is given up."""
+        try:
+            return await self._watch(wire)
+        except Exception as error:  # noqa: BLE001 - or nobody would connect again
+            self._unforeseen.tell(error)
+            wire.abort("it could not be watched any more")
+            return await wire.lost()
+
+    def _tell(self, callbacks: Sequence[Callable[[*Told], None]], *what: *Told) -> None:
+        """Call each of them; where one fails, the others are called nevertheless."""
+        for callback in list(callbacks):
+            try:
+                callback(*what)
+            except Exception as error:  # noqa: BLE001 - it is none of the connection's business
+                self._unforeseen.tell(error)
 
     def _say(self, text: str, *values: object) -> None:
         if not self._quiet:

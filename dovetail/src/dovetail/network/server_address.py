@@ -15,6 +15,9 @@ from dovetail.options import in_address
 
 Host = tuple[str, int]
 
+#: The most that the domain name system takes between two dots (RFC 1035).
+_PART_CHARACTERS = 63
+
 
 class Secret(str):
     """A text that does not show itself in representations, and so not in tracebacks with variables."""
@@ -49,6 +52,10 @@ def parse_server_address(
             "write / ? # and @ as %2F %3F %23 and %40)",
             setting=setting,
         )
+    if flaw := next(filter(None, (flaw_of(host) for host, _ in address.hosts)), None):
+        raise ConfigurationError(
+            f"{setting} names a host that there cannot be: {flaw}", setting=setting
+        )
     if not address.parameters.keys() <= set(parameters):
         taken = ", ".join(parameters) if parameters else "nothing"
         raise ConfigurationError(
@@ -63,6 +70,22 @@ def without_secrets(url: str) -> str:
     if not slashes:
         return url
     return f"{scheme}{slashes}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def flaw_of(host: str) -> str | None:
+    """What makes this no host's name, without repeating it; None where there may be such a host."""
+    if " " in host or not host.isprintable():
+        return "there are characters in it that no name has"
+    try:
+        host.encode("idna")  # as the resolver will: where this fails, it raises no OSError
+    except UnicodeError:
+        parts = host.removesuffix(".").split(".")
+        if not all(parts):
+            return "a part of its name, between two dots or before the first, is empty"
+        if any(len(part) > _PART_CHARACTERS for part in parts):
+            return f"a part of its name is longer than {_PART_CHARACTERS} characters"
+        return "its name has no form in ASCII (IDNA) that could be looked up"
+    return None
 
 
 def _split(url: str, port: int) -> ServerAddress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -20,7 +21,22 @@ def reason_of(letter: DeadLetter) -> bytes:
 
 def letter_of(reason: bytes | str, id: str, body: bytes) -> DeadLetter:
     """The letter of this id again. Raises msgspec.DecodeError for what is none."""
-    return msgspec.structs.replace(_decoder.decode(reason), id=id, body=body)
+    try:
+        letter = _decoder.decode(reason)
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+    return msgspec.structs.replace(letter, id=id, body=body)
+
+
+def letter_or_none(
+    reason: bytes | str, id: str, body: bytes, log: logging.Logger
+) -> DeadLetter | None:
+    """As `letter_of`. What others put among the dead letters is left alone, and a warning names its id."""
+    try:
+        return letter_of(reason, id, body)
+    except msgspec.DecodeError as error:
+        log.warning("what others put among the dead letters as %s is none: %s", id, error)
+        return None
 
 
 async def at_most(

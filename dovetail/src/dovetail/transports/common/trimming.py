@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from dovetail.errors import DovetailError
 from dovetail.limits import FULL_SECONDS, TRIM_SECONDS
+from dovetail.unforeseen import Unforeseen
 
 
 class Trimmer:
@@ -27,6 +28,7 @@ class Trimmer:
         self._final = final
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._unforeseen = Unforeseen(log, "trimming the history")
 
     def start(self) -> None:
         """A second call does nothing."""
@@ -57,6 +59,8 @@ class Trimmer:
                 return
             except DovetailError as error:
                 self._log.warning("the history could not be trimmed, trying again later: %s", error)
+            except Exception as error:  # noqa: BLE001 - or nothing would be trimmed any more
+                self._unforeseen.tell(error)
             if self._full.is_set():
                 await asyncio.sleep(FULL_SECONDS)
                 self._full.clear()

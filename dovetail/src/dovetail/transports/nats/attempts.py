@@ -7,6 +7,7 @@ last note for each message, and only a message that is delivered again is looked
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -15,6 +16,8 @@ from dovetail.errors import QueueError
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.stream_reader import StreamReader
+
+log = logging.getLogger("dovetail.nats")
 
 
 class AttemptCount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,7 +58,15 @@ class AttemptStore:
         except QueueError:
             await self._restore()
             found = await self._reader.message(topology.ATTEMPTS, wanted)
-        return AttemptCount() if found is None else _decoder.decode(found.body)
+        if found is None:
+            return AttemptCount()
+        try:
+            return _decoder.decode(found.body)
+        except (msgspec.DecodeError, RecursionError) as error:  # as if nobody had noted anything
+            log.warning(
+                "what others put among the attempts as %s is no note: %s", found.subject, error
+            )
+            return AttemptCount()
 
     async def note(self, message: str, count: AttemptCount) -> None:
         """Note it; returns when the queue has it on its store."""

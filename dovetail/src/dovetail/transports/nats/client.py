@@ -161,8 +161,7 @@ class Client(Connection[Wire]):
 
     async def _take_wire(self, host: Host) -> None:
         await super()._take_wire(host)
-        for callback in self.on_connected:
-            callback()
+        self._tell(self.on_connected)
 
     async def _watch(self, wire: Wire) -> str:
         """As Connection._watch, also where it just does not answer any more."""

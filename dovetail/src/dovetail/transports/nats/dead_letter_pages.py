@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 from dovetail.dead_letter import DeadLetter, LetterFilter
 from dovetail.limits import FIRST_PAGE, PAGE, PAGE_BYTES
-from dovetail.transports.common.dead_letters import letter_of
+from dovetail.transports.common.dead_letters import letter_or_none
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.stream_reader import StoredMessage, StreamReader
+
+log = logging.getLogger("dovetail.nats")
 
 #: The header field that says all of a letter but its body.
 HEADER = "Dovetail-Letter"
@@ -90,8 +93,8 @@ def _subject(wanted: LetterFilter) -> str:
 
 
 def _those_wanted(wanted: LetterFilter, page: list[StoredMessage]) -> list[DeadLetter]:
-    return [one for one in map(_letter, page) if wanted.takes(one)]
+    return [one for one in map(_letter, page) if one is not None and wanted.takes(one)]
 
 
-def _letter(message: StoredMessage) -> DeadLetter:
-    return letter_of(message.headers[HEADER], str(message.sequence), message.body)
+def _letter(message: StoredMessage) -> DeadLetter | None:
+    return letter_or_none(message.headers.get(HEADER, ""), str(message.sequence), message.body, log)

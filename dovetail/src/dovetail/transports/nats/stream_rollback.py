@@ -18,6 +18,7 @@ from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.limits import NOTES_AT_ONCE, NOTES_SECONDS
 from dovetail.transports.nats.protocol import pub
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.nats")
 
@@ -31,6 +32,7 @@ class RollbackWatch:
         #: Stream and consumer, and when the stream was made.
         self._read: dict[tuple[str, str], str] = {}
         self._task: asyncio.Task[None] | None = None
+        self._unforeseen = Unforeseen(log, "looking whether a stream was rolled back")
         client.on_connected.append(self._on_connected)
 
     async def check(self, stream: str, consumer: str) -> None:
@@ -91,6 +93,8 @@ class RollbackWatch:
                 await self.check(stream, consumer)
         except DovetailError as error:
             log.debug("not known whether a stream was rolled back: %s", error)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            self._unforeseen.tell(error)
 
 
 async def skip_lost_sequences(client: Client, api: JetStream, stream: str) -> bool:

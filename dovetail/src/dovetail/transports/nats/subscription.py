@@ -31,6 +31,7 @@ from dovetail.transports.nats.pull import (
     STANDS,
     PullRequests,
 )
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.nats")
 
@@ -64,6 +65,7 @@ class NatsSubscription:
         self._blocks = 0
         self._restoring = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unforeseen = Unforeseen(log, f"the work of a member of {claim.group}")
         self._name = topology.consumer_name(claim)
         self._consumer_reports = ConsumerReports(self._name)
         #: What stands before the subjects of commands, and of what is replayed to this group.
@@ -117,7 +119,7 @@ class NatsSubscription:
         self._buffer.stop()
         # What the server sent before it saw the end of the subscription still arrives, and is released.
         await self._pulls.stop()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.release(self._buffer.drain())
 
     async def close(self) -> None:
@@ -182,6 +184,9 @@ class NatsSubscription:
             log.warning("message %s is left until its lease ends: %s", delivery.message_id, error)
             self._in_flight.let_go(delivery)
             return
+        except Exception:  # or its lease would be renewed for ever
+            self._in_flight.let_go(delivery)
+            raise
         if count.handled or delivery.key in self._acked_late:
             self._in_flight.settle(delivery, ACK)
             return
@@ -245,17 +250,23 @@ class NatsSubscription:
     # Leases
 
     async def _renew_leases(self) -> None:
-        """Also notices when a pull request is gone though nobody said so."""
         while True:
             await asyncio.sleep(min(self._claim.lease / 3, HEARTBEAT_SECONDS))
-            self._let_go_if_blocked()
-            self._in_flight.renew()
-            if self._buffer.is_overdue():  # to another member; leases are renewed meanwhile
-                self._start(self.release(self._buffer.drain()))
-            if self._pulls.is_silent():
-                self._start(self._restore_consumer())
-            elif not self._pulls.missing:
-                self._pull()
+            try:
+                self._keep_up()
+            except Exception as error:  # noqa: BLE001 - or leases would end while handlers run
+                self._unforeseen.tell(error)
+
+    def _keep_up(self) -> None:
+        """Renew the leases, and ask for more where a pull request is gone though nobody said so."""
+        self._let_go_if_blocked()
+        self._in_flight.renew()
+        if self._buffer.is_overdue():  # to another member; leases are renewed meanwhile
+            self._start(self.release(self._buffer.drain()))
+        if self._pulls.is_silent():
+            self._start(self._restore_consumer())
+        elif not self._pulls.missing:
+            self._pull()
 
     def _let_go_if_blocked(self) -> None:
         """Where the event loop was blocked, others may have by now what waits here, or is on its way.
@@ -301,4 +312,9 @@ class NatsSubscription:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._unforeseen.tell(error)

@@ -22,6 +22,7 @@ from dovetail.transports.rabbitmq.delivery import RabbitDelivery
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.in_flight import InFlight
 from dovetail.transports.rabbitmq.wire import Wire
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.rabbitmq")
 
@@ -96,6 +97,7 @@ class RabbitSubscription:
 
     async def _adjust(self) -> None:
         """Have as much sent as the handlers get through."""
+        unforeseen = Unforeseen(log, f"asking for messages for {self._claim.group}")
         while True:
             try:
                 async with asyncio.timeout(limits.OVERDUE_SECONDS):
@@ -105,14 +107,19 @@ class RabbitSubscription:
             else:
                 overdue = False
             self.in_flight.changed.clear()
-            consumers = self._consumers
-            if consumers is not None and not self.in_flight.buffer.stopped:
-                try:
-                    await consumers.adjust(self.in_flight.wanted(), len(self.in_flight.held))
-                except (ConnectionLost, ChannelClosed):
-                    continue  # it begins anew on the next connection
-            if overdue:  # only now, or what is requeued would come to us at once, and out of order
-                await self.release(self.in_flight.buffer.drain())
+            try:
+                await self._adjust_once(overdue=overdue)
+            except (ConnectionLost, ChannelClosed):
+                continue  # it begins anew on the next connection
+            except Exception as error:  # noqa: BLE001 - or nothing more would come
+                unforeseen.tell(error)
+
+    async def _adjust_once(self, *, overdue: bool) -> None:
+        consumers = self._consumers
+        if consumers is not None and not self.in_flight.buffer.stopped:
+            await consumers.adjust(self.in_flight.wanted(), len(self.in_flight.held))
+        if overdue:  # only now, or what is requeued would come to us at once, and out of order
+            await self.release(self.in_flight.buffer.drain())
 
     # As Subscription
 

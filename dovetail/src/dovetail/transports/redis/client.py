@@ -147,8 +147,7 @@ class Client(Connection[Wire]):
         except Moved as error:
             wire, self.server = await self._begin(error.host, self._handshake.greet)
         self.connected_at = asyncio.get_running_loop().time()
-        for callback in self.on_connected:
-            callback(wire)
+        self._tell(self.on_connected, wire)
         return wire
 
     async def _named_by(self, sentinel: Host) -> Host:

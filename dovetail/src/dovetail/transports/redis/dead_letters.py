@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,12 +16,14 @@ from dovetail.transports.common.dead_letters import (
     at_most,
     count_by_group,
     in_steps,
-    letter_of,
+    letter_or_none,
     reason_of,
 )
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.entries import Fields, content_of, fields_of
 from dovetail.transports.redis.topology import TAG, Member
+
+log = logging.getLogger("dovetail.redis")
 
 _STREAM, _COUNTS = f"{TAG}:dead", f"{TAG}:dead:counts"
 _ID = re.compile(r"\d{1,19}-\d{1,19}")
@@ -49,8 +52,8 @@ class DeadLetterStore:
             return await count_by_group(self._matching(wanted, newest_first=False))
         counts: Counter[str] = Counter()
         for name, count in (await self._client.run("HGETALL", _COUNTS)).items():
-            group = name.decode().partition(":")[0]
-            if wanted.group in (None, group):
+            group = name.decode(errors="replace").partition(":")[0]
+            if wanted.group in (None, group) and count.isdigit():
                 counts[group] += int(count)
         return counts
 
@@ -82,7 +85,7 @@ class DeadLetterStore:
         self, wanted: LetterFilter, *, newest_first: bool
     ) -> AsyncIterator[list[DeadLetter]]:
         async for page in self._pages(wanted, newest_first=newest_first):
-            yield [one for one in map(_letter, page) if wanted.takes(one)]
+            yield [one for one in map(_letter, page) if one is not None and wanted.takes(one)]
 
     async def _pages(
         self, wanted: LetterFilter, *, newest_first: bool
@@ -110,7 +113,7 @@ def _parts(id: str) -> tuple[int, ...]:
     return tuple(map(int, id.split("-")))
 
 
-def _letter(entry: tuple[bytes, Fields]) -> DeadLetter:
+def _letter(entry: tuple[bytes, Fields]) -> DeadLetter | None:
     letter_id, fields = entry
     body, headers, _ = content_of(fields)
-    return letter_of((headers or {})["letter"], letter_id.decode(), body)
+    return letter_or_none((headers or {}).get("letter", ""), letter_id.decode(), body, log)

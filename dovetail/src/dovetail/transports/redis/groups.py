@@ -20,7 +20,10 @@ class Groups:
 
     async def names(self) -> Mapping[str, str]:
         places = await self._client.run("HGETALL", _NAMES)
-        return {name.decode(): place.decode() for name, place in places.items()}
+        return {
+            name.decode(errors="replace"): place.decode(errors="replace")
+            for name, place in places.items()
+        }
 
     async def rename(self, old: str, new: str) -> None:
         changes = renamed(await self.names(), old, new)

@@ -10,7 +10,7 @@ from hiredis import ReplyError
 from dovetail.errors import ConfigurationError
 from dovetail.network import tls
 from dovetail.network.protocol import ConnectionLost
-from dovetail.network.server_address import Host
+from dovetail.network.server_address import Host, flaw_of
 from dovetail.transports.redis.address import EXAMPLE, SENTINEL_EXAMPLE, Address, Sentinel
 from dovetail.transports.redis.topology import TAG
 from dovetail.transports.redis.wire import Wire
@@ -76,7 +76,7 @@ class Handshake:
         if found is None:
             raise self._wrong("knows no master of this name", sentinel.master)
         host, port = found
-        return host.decode(), int(port)
+        return _told(host.decode(errors="replace"), port.decode(errors="replace"))
 
     def refused(self, error: str) -> ConfigurationError:
         """What the server says about user and password, which it does not repeat."""
@@ -105,7 +105,7 @@ class Handshake:
             raise self.refused(error)
         if code == "MOVED":
             host, _, port = error.split(" ")[2].rpartition(":")
-            raise Moved(host, int(port))
+            raise Moved(*_told(host, port))
         if "unknown command" in error:
             raise self._too_old("before 6.0")
         if "DB index" in error or "out of range" in error or "SELECT" in error:
@@ -132,3 +132,10 @@ class Handshake:
             f"the queue at {self._address.shown} ({self._setting}) {what}: {why}",
             setting=self._setting,
         )
+
+
+def _told(host: str, port: str) -> Host:
+    """A server that another one names; NotNow where there can be none."""
+    if flaw_of(host) or not port.isdecimal():
+        raise NotNow(f"it names a server that there cannot be: {host!r}, port {port!r}")
+    return host, int(port)

@@ -65,12 +65,12 @@ async def server_info(client: Client, *sections: str) -> dict[str, str]:
 
 
 def _status(name: bytes, kind: bytes, *numbers: int) -> GroupStatus:
-    group, _, subject = name.decode().partition(":")
+    group, _, subject = name.decode(errors="replace").partition(":")
     waiting, in_flight, dead, oldest, about = numbers
     return GroupStatus(
         group=group,
         subject=subject,
-        kind=kind.decode(),
+        kind=kind.decode(errors="replace"),
         waiting=waiting,
         in_hand=in_flight,
         dead=dead,
@@ -86,10 +86,12 @@ def _received(claimed: str, id: bytes, fields: Any, subject: bytes | None = None
 
 
 def _members(name: bytes, kind: bytes, silences: Sequence[int], left: int) -> Members:
-    group, _, subject = name.decode().partition(":")
+    group, _, subject = name.decode(errors="replace").partition(":")
     seen = datetime.fromtimestamp(left / 1000, UTC) if left else None
     if silences:
         last = clock.now() - timedelta(milliseconds=min(silences))
         seen = max(last, seen or last)
     running = sum(1 for silent in silences if silent < SILENT_MILLISECONDS)
-    return Members(group=group, subject=subject, kind=kind.decode(), running=running, seen=seen)
+    return Members(
+        group=group, subject=subject, kind=kind.decode(errors="replace"), running=running, seen=seen
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from dovetail.delivery import Delivery
@@ -13,6 +14,7 @@ from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.limits import DUE_SECONDS, MOVED_AT_ONCE
 from dovetail.transports.redis.settling import Settling
 from dovetail.transports.redis.topology import Member
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.redis")
 
@@ -39,7 +41,11 @@ class LeaseRenewal:
         #: When to look next for what is due, and when to renew next.
         self._due = self._renewal = 0.0
         self._renewed = self._clock()
+        #: Since when renewing succeeds without a gap; infinity where it was just refused, as with a full
+        #: disk or too few replicas.
+        self._steady_since = self._renewed
         self._sooner = asyncio.Event()
+        self._unforeseen = Unforeseen(log, f"renewing the leases of {member.group}")
         self._task = asyncio.create_task(self._run())
 
     def is_due_in(self, seconds: float) -> None:
@@ -53,6 +59,12 @@ class LeaseRenewal:
     def late(self) -> bool:
         """Whether leases may have ended, because the event loop was blocked: others may have what we have."""
         return self._clock() - self._renewed > self._lease * 2 / 3
+
+    @property
+    def others_could_renew(self) -> bool:
+        """Whether the server was there for a lease's time, and took writes all along."""
+        since = max(self._client.connected_at, self._steady_since)
+        return self._clock() - since >= self._lease
 
     async def requeue_unread(self) -> None:
         """What the server delivered to us on a connection that was lost goes to whoever is free."""
@@ -72,11 +84,12 @@ class LeaseRenewal:
                 if self._renewal <= self._clock():
                     self._renewal = self._clock() + self._lease / 3
                     await self._renew()
-                    # While the server was away nobody could renew: now all have a lease's time for it.
-                    if self._clock() - self._client.connected_at >= self._lease:
+                    if self.others_could_renew:
                         await self._reclaim(int(self._lease * 1000), "")
             except DovetailError as error:
                 log.warning("%s: %s", self._member.group, error)
+            except Exception as error:  # noqa: BLE001 - or leases would end while handlers run
+                self._unforeseen.tell(error)
             await self._wait(min(self._due, self._renewal))
 
     async def _wait(self, until: float) -> None:
@@ -94,12 +107,13 @@ class LeaseRenewal:
             self.is_due_in(milliseconds / 1000)
 
     async def _renew(self) -> None:
-        now = self._clock()
+        """Also where there is nothing to renew, to see whether the server takes writes."""
+        began, since, self._steady_since = self._clock(), self._steady_since, math.inf
         for stream, deliveries in self._in_flight.by_stream.items():
-            if deliveries:
-                gone = await self._client.script("renew", *self._member, stream, *deliveries)
-                self._in_flight.forget(stream, gone)
-        self._renewed = now
+            gone = await self._client.script("renew", *self._member, stream, *deliveries)
+            self._in_flight.forget(stream, gone)
+        was_late, self._renewed = self.late, began
+        self._steady_since = self._clock() if was_late else min(since, self._clock())
 
     async def _reclaim(self, silent: int, whose: str) -> None:
         """What nobody renewed for so many milliseconds goes to whoever is free; not what we have."""
@@ -107,6 +121,8 @@ class LeaseRenewal:
             member, count = self._member._replace(consumer=whose), MOVED_AT_ONCE
             while count == MOVED_AT_ONCE:
                 ours = (*deliveries, *self._settling.unconfirmed_acks())
+                # Repeated for longer, it might succeed when nobody could renew for a lease's time.
+                deadline = self._clock() + self._lease / 3 if silent else None
                 count = await self._client.script(
-                    "reclaim", *member, stream, silent, MOVED_AT_ONCE, *ours
+                    "reclaim", *member, stream, silent, MOVED_AT_ONCE, *ours, deadline=deadline
                 )

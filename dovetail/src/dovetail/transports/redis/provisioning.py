@@ -40,4 +40,4 @@ class Provisioning:
         while (result := await self._client.script("provision", *what)) == b"more":
             pass  # a page of the history was copied
         if result != b"ok":
-            raise CommandClaimed(claim.subject, result.decode())
+            raise CommandClaimed(claim.subject, result.decode(errors="replace"))

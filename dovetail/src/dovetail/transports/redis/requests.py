@@ -20,6 +20,7 @@ from dovetail.transports.redis import limits
 from dovetail.transports.redis.client import Client
 from dovetail.transports.redis.pubsub_connection import PubSubConnection
 from dovetail.transports.redis.topology import channel_of
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.redis")
 
@@ -135,6 +136,7 @@ class Requests:
 
     async def _register_again(self, again: asyncio.Event, *member: str) -> None:
         """Who lost the connection is forgotten when somebody asks; a flushed server forgets everybody."""
+        unforeseen = Unforeseen(log, "registering who answers requests")
         while True:
             again.clear()
             with suppress(TimeoutError):
@@ -143,3 +145,5 @@ class Requests:
                 await self._client.script("serve", *member, 1)
             except DovetailError as error:
                 log.debug("not registered: %s", error)
+            except Exception as error:  # noqa: BLE001 - or nobody would be asked after a restart
+                unforeseen.tell(error)

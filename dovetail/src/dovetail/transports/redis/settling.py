@@ -15,6 +15,7 @@ from dovetail.transports.redis.dead_letters import DeadLetterStore
 from dovetail.transports.redis.entries import RedisDelivery
 from dovetail.transports.redis.in_flight import InFlight
 from dovetail.transports.redis.topology import Member, queue_of
+from dovetail.unforeseen import Unforeseen
 
 log = logging.getLogger("dovetail.redis")
 
@@ -32,6 +33,7 @@ class Settling:
         #: Those of one stream that are on their way.
         self._acking: list[RedisDelivery] = []
         self._task: asyncio.Task[None] | None = None
+        self._unforeseen = Unforeseen(log, f"acking messages of {member.group}")
 
     # Acks
 
@@ -81,9 +83,11 @@ class Settling:
                     await self._client.script("late_acks", *self._member, *keys)
             except DovetailError as error:
                 log.warning("acking %d messages failed, trying again: %s", len(ids), error)
-                await asyncio.sleep(limits.RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - or the others would not be acked, either
+                self._unforeseen.tell(error)
             else:
                 return
+            await asyncio.sleep(limits.RETRY_SECONDS)
 
     # The rest
 

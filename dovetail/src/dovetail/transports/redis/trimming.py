@@ -30,7 +30,8 @@ async def _milliseconds_to_keep(client: Client, options: QueueOptions) -> int:
 
 
 async def _is_crowded(client: Client, options: QueueOptions) -> bool:
-    stored = int(await client.run("GET", f"{TAG}:bytes") or 0)
+    said = await client.run("GET", f"{TAG}:bytes") or b""
+    stored = int(said) if said.isdigit() else 0
     memory = await server_info(client, "memory")
     used, most = int(memory["used_memory"]), int(memory["maxmemory"])
     return 0 < (options.limit_bytes or 0) * CROWDED < stored or 0 < most * CROWDED < used

@@ -58,7 +58,7 @@ end
 local function history(matching, after, most)
   local found, bound = {}, nil
   for _, subject in ipairs(call('SMEMBERS', P .. ':subjects')) do
-    if string.find(subject, matching) then
+    if matches(subject, matching) then
       local page = call('XRANGE', events_of(subject), after, '+', 'COUNT', most)
       for _, entry in ipairs(page) do found[#found + 1] = {entry[1], entry[2], subject} end
       local last = #page == most and page[#page][1]
@@ -69,6 +69,30 @@ local function history(matching, after, most)
   while bound and id_before(bound, found[#found][1]) do table.remove(found) end
   return found, bound
 end
+
+-- The fields of what waits for its time; others may write anything there, which is a body then.
+local function delayed_fields(member)
+  local known, fields = pcall(cmsgpack.unpack, member)
+  if not known or type(fields) ~= 'table' or #fields == 0 or #fields % 2 == 1 then return {'body', member} end
+  for _, field in ipairs(fields) do
+    if type(field) ~= 'string' and type(field) ~= 'number' then return {'body', member} end
+  end
+  return fields
+end
+
+-- Counts dead letters of a claim, one more or one less. What is no number counts as none.
+local function count_letter(group, claimed, change)
+  local counts, name = P .. ':dead:counts', group .. ':' .. claimed
+  local count = redis.pcall('HINCRBY', counts, name, change)
+  if type(count) == 'table' then
+    call('HDEL', counts, name)
+    count = call('HINCRBY', counts, name, change)
+  end
+  if count <= 0 then call('HDEL', counts, name) end
+end
+
+-- Group and subject of a claim by its name; nothing for what others wrote there.
+local function claim_of(name) return string.match(name, '^([^:]+):(.+)$') end
 
 -- Bytes that events and commands take.
 local function usage()

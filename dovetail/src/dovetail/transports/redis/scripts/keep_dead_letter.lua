@@ -2,5 +2,5 @@
 local group, claimed, consumer, stream, id, letter, body = unpack(ARGV)
 take_out_mine(stream, queue_of(group, claimed), group, consumer, id, function()
   call('XADD', P .. ':dead', '*', 'letter', letter, 'body', body)
-  call('HINCRBY', P .. ':dead:counts', group .. ':' .. claimed, 1)
+  count_letter(group, claimed, 1)
 end)

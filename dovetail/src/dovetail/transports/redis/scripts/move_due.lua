@@ -4,7 +4,7 @@ local group, claimed, consumer, most = unpack(ARGV)
 local delayed, time = delayed_of(group, claimed), now()
 call('HSET', P .. ':members:' .. group .. ':' .. claimed, consumer, time)
 for _, member in ipairs(call('ZRANGE', delayed, '-inf', time, 'BYSCORE', 'LIMIT', 0, most)) do
-  call('XADD', queue_of(group, claimed), '*', unpack(cmsgpack.unpack(member)))
+  call('XADD', queue_of(group, claimed), '*', unpack(delayed_fields(member)))
   call('ZREM', delayed, member)
 end
 local next = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')

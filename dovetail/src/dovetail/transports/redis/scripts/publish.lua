@@ -30,7 +30,7 @@ local function last_id() return string.format('%.0f-%.0f', ms, sequence) end
 local function next_id()
   if not ms then
     ms, sequence = parts(call('GET', P .. ':last') or '0-0')
-    if ms < now() then ms, sequence = now(), -1 end
+    if not ms or ms < now() then ms, sequence = now(), -1 end
   end
   sequence = sequence + 1
   return last_id()
@@ -51,7 +51,7 @@ local function add_event(subject, body)
     known[subject] = call('SADD', P .. ':subjects', subject)
   end
   for i = 1, #patterns, 2 do
-    if string.find(subject, patterns[i + 1]) then
+    if matches(subject, patterns[i + 1]) then
       call('XADD', P .. ':queue:' .. patterns[i], '*', 'dovetail-subject', subject, 'body', body)
     end
   end
@@ -83,5 +83,5 @@ if call('TTL', ids_of(0)) < 0 then
   call('UNLINK', ids_of(3)) -- in the background, where its end by time would hold others up
 end
 if ms then call('SET', P .. ':last', last_id()) end
-call('INCRBY', P .. ':bytes', added)
+redis.pcall('INCRBY', P .. ':bytes', added) -- where it is no number, trimming sets it anew
 return results

@@ -11,9 +11,7 @@ local function remove(at, last)
   if #call('XRANGE', P .. ':dead', id, id) == 0 then return '0' end
   if last > at + 3 then call('XADD', queue_of(group, claimed), '*', unpack(ARGV, at + 4, last)) end
   call('XDEL', P .. ':dead', id)
-  if call('HINCRBY', P .. ':dead:counts', group .. ':' .. claimed, -1) <= 0 then
-    call('HDEL', P .. ':dead:counts', group .. ':' .. claimed)
-  end
+  count_letter(group, claimed, -1)
   return '1'
 end
 

@@ -4,7 +4,7 @@ local group, claimed, matching = unpack(ARGV)
 local name, queue, delayed = group .. ':' .. claimed, queue_of(group, claimed), delayed_of(group, claimed)
 if call('HGET', P .. ':commands', claimed) == group then
   for _, member in ipairs(call('ZRANGE', delayed, 0, -1)) do
-    call('XADD', queue, '*', unpack(cmsgpack.unpack(member)))
+    call('XADD', queue, '*', unpack(delayed_fields(member)))
   end
   if call('EXISTS', queue) == 1 then
     redis.pcall('XGROUP', 'DESTROY', queue, group)

@@ -4,9 +4,9 @@ local group, claimed, start, most = unpack(ARGV)
 local page = call('XRANGE', P .. ':dead', start, '+', 'COUNT', most)
 for _, entry in ipairs(page) do
   local known, letter = pcall(cjson.decode, field_of(entry[2], 'letter') or '')
-  if known and letter['group'] == group and letter['claimed'] == claimed then
+  if known and type(letter) == 'table' and letter['group'] == group and letter['claimed'] == claimed then
     call('XDEL', P .. ':dead', entry[1])
-    call('HINCRBY', P .. ':dead:counts', group .. ':' .. claimed, -1)
+    count_letter(group, claimed, -1)
   end
 end
 if #page == tonumber(most) then return page[#page][1] end

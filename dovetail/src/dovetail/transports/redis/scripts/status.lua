@@ -9,7 +9,7 @@ local function group_info(stream, group)
 end
 
 local function row(name, kind)
-  local group, claimed = string.match(name, '^([^:]+):(.+)$')
+  local group, claimed = claim_of(name)
   local queue, events, delayed = queue_of(group, claimed), events_of(claimed), delayed_of(group, claimed)
   local waiting, in_flight, oldest, about = 0, call('ZCARD', delayed), nil, 0
 
@@ -35,8 +35,8 @@ local function row(name, kind)
     end
   end
   local due = call('ZRANGE', delayed, 0, 0)[1]
-  if due then older(field_of(cmsgpack.unpack(due), 'dovetail-key')) end
-  local dead = tonumber(call('HGET', P .. ':dead:counts', name) or 0)
+  if due then older(key_of({nil, delayed_fields(due)})) end
+  local dead = tonumber(call('HGET', P .. ':dead:counts', name) or 0) or 0
   return {name, kind, waiting, in_flight, dead, oldest and (id_parts(oldest)) or 0, about}
 end
 
@@ -51,5 +51,5 @@ for i = 1, #commands, 2 do
   bytes = bytes + (call('MEMORY', 'USAGE', queue) or 0)
 end
 local claims = call('HGETALL', P .. ':claims')
-for i = 1, #claims, 2 do rows[#rows + 1] = row(claims[i], claims[i + 1]) end
+for i = 1, #claims, 2 do rows[#rows + 1] = claim_of(claims[i]) and row(claims[i], claims[i + 1]) end
 return {messages, bytes, call('XLEN', P .. ':dead'), rows}

@@ -45,13 +45,15 @@ local function tidy(stream, group)
 end
 
 for _, name in ipairs(call('HKEYS', P .. ':claims')) do
-  local group, claimed = string.match(name, '^([^:]+):(.+)$')
+  local group, claimed = claim_of(name)
   local members = call('HGETALL', P .. ':members:' .. name)
   for i = 1, #members, 2 do
-    if now() - members[i + 1] > tonumber(ARGV[1]) then call('HDEL', P .. ':members:' .. name, members[i]) end
+    if now() - (tonumber(members[i + 1]) or 0) > tonumber(ARGV[1]) then call('HDEL', P .. ':members:' .. name, members[i]) end
   end
-  tidy(queue_of(group, claimed), group)
-  tidy(events_of(claimed), group)
-  recount(events_of(claimed), group)
-  pcall(put_back, queue_of(group, claimed), group)
+  if group then
+    tidy(queue_of(group, claimed), group)
+    tidy(events_of(claimed), group)
+    recount(events_of(claimed), group)
+    pcall(put_back, queue_of(group, claimed), group)
+  end
 end

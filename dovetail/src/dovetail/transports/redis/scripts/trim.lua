@@ -21,7 +21,7 @@ local function first_unhandled(subject, stream)
   end
   for _, matching in ipairs(patterns) do
     -- Its group has a copy, or was removed.
-    if not first and string.find(subject, matching) then first = young end
+    if not first and matches(subject, matching) then first = young end
   end
   return first
 end

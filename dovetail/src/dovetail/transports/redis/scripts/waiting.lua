@@ -24,8 +24,8 @@ end
 if call('HEXISTS', P .. ':claims', group .. ':' .. claimed) == 1 then
   add(queue_of(group, claimed), '-', '+', most)
   for _, member in ipairs(call('ZRANGE', delayed_of(group, claimed), 0, most - 1)) do
-    local fields = cmsgpack.unpack(member)
-    found[#found + 1] = {field_of(fields, 'dovetail-key'), fields}
+    local fields = delayed_fields(member)
+    found[#found + 1] = {key_of({'0-0', fields}), fields}
   end
   add_unhandled()
 elseif matching == '' then
