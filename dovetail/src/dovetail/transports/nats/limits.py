@@ -63,6 +63,8 @@ CREATE_TRIES = 20
 ASSUMED_SECONDS = 2.0
 #: Seconds in which a second message with the same id is recognised. JetStream's own default.
 DUPLICATE_WINDOW = 120
+#: How often it is noted again what is claimed: a note is kept for 30 days.
+CLAIM_NOTE_SECONDS = 86_400.0
 #: Notes that are written at once to use up the sequences of lost messages, and what that may take.
 NOTES_AT_ONCE, NOTES_SECONDS = 10_000, 10.0
 
