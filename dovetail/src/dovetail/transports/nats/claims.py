@@ -6,6 +6,7 @@ has not handled must not be trimmed all the same.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Iterable, Set
@@ -15,7 +16,7 @@ from dovetail.errors import DovetailError
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.api_errors import file_of_progress
 from dovetail.transports.nats.jetstream import JetStream
-from dovetail.transports.nats.limits import CLAIM_NOTE_SECONDS
+from dovetail.transports.nats.limits import CLAIM_NOTE_SECONDS, CLAIM_NOTED_SECONDS
 
 log = logging.getLogger("dovetail.nats")
 
@@ -35,8 +36,9 @@ class Claims:
         if consumer in self._own:
             return
         try:
-            await self._api.store(_note(consumer))
-        except DovetailError as error:
+            async with asyncio.timeout(CLAIM_NOTED_SECONDS):
+                await self._api.store(_note(consumer))
+        except (DovetailError, TimeoutError) as error:
             log.debug("not noted that %s is claimed: %s", consumer, error)
         else:
             self._own.add(consumer)

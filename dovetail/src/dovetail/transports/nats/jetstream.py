@@ -125,10 +125,12 @@ class JetStream:
             )
         return [*found.values()]
 
-    async def make_consumer(self, stream: str, config: Mapping[str, Any], action: str = "") -> None:
-        """Make it, or change it; `action` may be one of the two."""
+    async def make_consumer(
+        self, stream: str, config: Mapping[str, Any], action: str = ""
+    ) -> dict[str, Any]:
+        """Make it, or change it; `action` may be one of the two. Gives settings and state."""
         request = {"stream_name": stream, "config": config, "action": action}
-        await self.call(f"CONSUMER.CREATE.{stream}.{config['name']}", request)
+        return await self.call(f"CONSUMER.CREATE.{stream}.{config['name']}", request)
 
     def silent(self, patience: float) -> QueueUnavailable:
         """There was no answer within so many seconds."""

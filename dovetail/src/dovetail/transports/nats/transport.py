@@ -118,7 +118,9 @@ class NatsTransport:
             self._provisioning.streams,
             topology.consumer_name(claim),
         )
-        return NatsSubscription(self._client, claim, attempts, self._dead_letters.keep, restore)
+        return NatsSubscription(
+            self._client, claim, attempts, self._dead_letters.keep, restore, lambda: consumer.config
+        )
 
     async def serve(
         self, subject: str, group: str | None, answer: Answerer
