@@ -69,6 +69,8 @@ CLAIM_NOTE_SECONDS = 86_400.0
 CLAIM_NOTED_SECONDS = 1.0
 #: Notes that are written at once to use up the sequences of lost messages, and what that may take.
 NOTES_AT_ONCE, NOTES_SECONDS = 10_000, 10.0
+#: Until it is checked again whether a stream was rolled back, where that could not be seen or mended.
+CHECK_AGAIN_SECONDS = 5.0
 
 # Publishing
 
