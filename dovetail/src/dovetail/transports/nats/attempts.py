@@ -7,6 +7,7 @@ last note for each message, and only a message that is delivered again is looked
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -25,6 +26,8 @@ class AttemptCount(msgspec.Struct, frozen=True, omit_defaults=True):
     #: It was acked after its lease had ended, and the server may have delivered it again before that.
     handled: bool = False
 
+
+log = logging.getLogger("dovetail.nats")
 
 _decoder = msgspec.json.Decoder(AttemptCount)
 
@@ -46,6 +49,7 @@ class AttemptStore:
         self._publisher = publisher
         self._restore = restore
         self._prefix = f"{topology.ATTEMPTS_PREFIX}{consumer}."
+        self._reported = False
 
     async def read(self, message: str) -> AttemptCount:
         """What is noted for the message with this key."""
@@ -55,7 +59,26 @@ class AttemptStore:
         except QueueError:
             await self._restore()
             found = await self._reader.message(topology.ATTEMPTS, wanted)
-        return AttemptCount() if found is None else _decoder.decode(found.body)
+        if found is None:
+            return AttemptCount()
+        try:
+            return _decoder.decode(found.body)
+        except msgspec.DecodeError as error:
+            return self._undecodable(message, error)
+
+    def _undecodable(self, message: str, error: msgspec.DecodeError) -> AttemptCount:
+        """Somebody else wrote it, or its file was damaged: the message is to be handled all the same."""
+        if not self._reported:
+            self._reported = True
+            log.warning(
+                "a note of how often a message failed cannot be read, and counts as none; this is said once: "
+                "%s%s in the stream %s: %s",
+                self._prefix,
+                message,
+                topology.ATTEMPTS,
+                error,
+            )
+        return AttemptCount()
 
     async def note(self, message: str, count: AttemptCount) -> None:
         """Note it; returns when the queue has it on its store."""
