@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 #: Names for what each candidate makes on its own server.
-STREAM = "BENCH"
+#: Our client takes a confirmation of a stream with this prefix only.
+STREAM = "dovetail-bench"
 SUBJECT = "events.bench.newitem"
 
 TEXT = "Ask the neighbours whether their cat would like to come Fridays"

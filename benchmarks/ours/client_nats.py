@@ -47,7 +47,7 @@ class OursOnNats:
         deadline = self._deadline()
         wire = self._client.open_wire or await self._client.ready(deadline)
         answers = [
-            self._client.ask(wire, TO, body, _id_header(first + at), deadline)
+            self._client.store(wire, TO, body, _id_header(first + at), deadline)
             for at, body in enumerate(bodies(first, count))
         ]
         for answer in answers:
@@ -99,6 +99,6 @@ def _pull(inbox: bytes) -> bytes:
     return b"PUB %s %s %d\r\n%s\r\n" % (subject, inbox, len(request), request)
 
 
-def _accepted(answer: tuple[bytes | None, bytes]) -> None:
-    if answer[0] is not None or b'"error"' in answer[1]:
+def _accepted(answer: tuple[bytes | None, bytes] | None) -> None:
+    if answer is not None and (answer[0] is not None or b'"error"' in answer[1]):
         raise RuntimeError(f"refused: {answer}")

@@ -28,7 +28,7 @@ async def _publish_and_hope(
 ) -> list[Any]:
     wire = await self._client.ready(deadline)
     for one, headers in messages:
-        self._client.ask(wire, self._subjects.of(one), one.body, headers, deadline)
+        self._client.store(wire, self._subjects.of(one), one.body, headers, deadline)
     return []
 
 

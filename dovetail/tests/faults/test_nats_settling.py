@@ -93,7 +93,7 @@ async def test_leases_are_renewed_while_notes_are_written(
         await said.has(len(said) + 4)
         assert verdicts(said) == [b"+ACK"]
         for note in await notes.has(2):
-            await note.respond(b"{}")
+            await note.respond(b'{"stream":"%s","seq":1}' % ATTEMPTS.encode())
         await member.close()
     assert verdicts(said) == [b"+ACK", b"-NAK", b"-NAK"]
 
@@ -255,7 +255,7 @@ async def slow_notes(server: NatsServer, notes: Seen[Msg]) -> AsyncIterator[None
     await client.jetstream().add_stream(
         name=ATTEMPTS, subjects=["elsewhere"], max_msgs_per_subject=1, max_age=30 * 86_400
     )
-    await client.subscribe("dovetail.attempts.>", cb=take)
+    await client.subscribe(f"dovetail.attempts.{EVENTS}.>", cb=take)
     await client.flush()
     try:
         yield

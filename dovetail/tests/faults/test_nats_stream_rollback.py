@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 
-from dovetail import Worker, connect
+from dovetail import QueueFull, Worker, connect
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, numbered, numbers
-from dovetail.testing.conformance.waiting import Seen, all_handled, until
+from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
+from dovetail.transports.nats import stream_rollback, topology
+from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.jetstream import JetStream
+from dovetail.transports.nats.transport import NatsTransport
 
 pytestmark = pytest.mark.faults
 
@@ -58,3 +64,33 @@ async def test_what_comes_after_the_damage_is_handled(
                 await queue.publish(event(number))
             await all_handled(queue, group.name)
     assert numbers(seen.items) == list(range(40))
+
+
+@pytest_asyncio.fixture
+async def api(new_nats_server: NewServer) -> AsyncIterator[tuple[Client, JetStream]]:
+    """Of a queue with 20 events."""
+    server = await new_nats_server()
+    event = numbered()
+    async with connect(server.url) as queue:
+        await queue.publish_many([event(number) for number in range(20)])
+        assert isinstance(queue.transport, NatsTransport)
+        yield queue.transport._client, queue.transport._api
+
+
+async def test_without_room_it_ends_and_says_so(api: tuple[Client, JetStream]) -> None:
+    """What stands for the lost messages is refused, as what is published would be."""
+    client, jetstream = api
+    await jetstream.update(await jetstream.config(topology.EVENTS), max_msgs=20)
+    with pytest.raises(QueueFull, match="no room to let it go on"):
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await stream_rollback._use_up(client, jetstream, 20, 70)
+
+
+async def test_a_little_room_is_used_again(api: tuple[Client, JetStream]) -> None:
+    client, jetstream = api
+    await jetstream.update(await jetstream.config(topology.EVENTS), max_msgs=30)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await stream_rollback._use_up(client, jetstream, 20, 70)
+    stream = await jetstream.stream(topology.EVENTS)
+    assert stream is not None
+    assert (stream["state"]["last_seq"], stream["state"]["messages"]) == (70, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,13 +23,20 @@ from dovetail import (
     connect,
 )
 from dovetail.testing.conformance.names import Numbered, Order, Question, numbers
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
+from dovetail.transports.nats.topology import EVENTS
 
 NewServer = Callable[..., Awaitable[NatsServer]]
 DOCS = Path(__file__).parents[3] / "docs" / "nats-users.md"
 #: Of the users below, each without one right; and what is then said of it.
 LIMITED = """
+    { user: once, password: p, permissions: {
+      publish: [
+        "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>"
+        "dovetail.attempts.>", "dovetail.dead.>", "events.shop.>"
+      ]
+      subscribe: ["_INBOX.>", "dovetail.members", "requests.>"] } }
     { user: mute, password: p, permissions: { publish: ["nothing"], subscribe: ["_INBOX.>"] } }
     { user: deaf, password: p, permissions: { publish: ["events.>"], subscribe: ["nothing"] } }
     { user: idle, password: p, permissions: {
@@ -84,15 +92,62 @@ def shop(seen: Seen[object]) -> Group:
     return group
 
 
+def users_and(more: str) -> str:
+    """Those of the documentation, and these."""
+    found = re.search(r"```\n(authorization \{.*?)\n\}\n```", DOCS.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1].rstrip().removesuffix("]").replace("$PASSWORD", "p") + more + "]\n}"
+
+
 @pytest_asyncio.fixture
 async def address(new_nats_server: NewServer) -> AsyncIterator[Callable[[str], str]]:
     """Gives each user's address; an administrator has run the worker once."""
-    [users] = re.findall(r"```\n(authorization \{.*?)\n\}\n```", DOCS.read_text(), re.DOTALL)
-    config = users.rstrip().removesuffix("]").replace("$PASSWORD", "p") + LIMITED + "]\n}"
-    server = await new_nats_server(config=config, login="admin:p")
+    server = await new_nats_server(config=users_and(LIMITED), login="admin:p")
     async with connect(server.url) as queue, Worker(queue, [shop(Seen())]):
         pass
     yield lambda user: server.url.replace("admin:", f"{user}:")
+
+
+@pytest.mark.parametrize("user", ["worker", "once"])
+async def test_a_stream_that_was_rolled_back_goes_on_or_the_missing_right_is_said(
+    new_nats_server: NewServer, caplog: pytest.LogCaptureFixture, user: str
+) -> None:
+    """`once` is a worker without the rights that are for this only."""
+    caplog.set_level(logging.ERROR, "dovetail.nats")
+    server = await new_nats_server(config=users_and(LIMITED), login="admin:p")
+    seen = Seen[object]()
+
+    async def said() -> bool:
+        return f"since {EVENTS} was put back is to be published again" in caplog.text
+
+    async def named() -> bool:
+        return "publish to '$JS.API.CONSUMER.LIST.dovetail-events'" in caplog.text
+
+    async with connect(server.url) as queue, Worker(queue, [shop(Seen())]):
+        pass
+    async with (
+        connect(server.url) as admin,
+        connect(server.url.replace("admin:", f"{user}:")) as workers,
+        Worker(workers, [shop(seen)]),
+    ):
+        for number in range(20, 40):
+            await admin.publish(Made(number))
+        await all_handled(admin, "shop")
+        await server.stop()
+        [block] = server.folder.glob(f"jetstream/*/streams/{EVENTS}/msgs/*.blk")
+        with block.open("r+b") as file:
+            file.seek(block.stat().st_size // 2)
+            file.write(b"\xa5" * 64)
+        await server.start()
+        if user == "once":
+            await until(named, "it names the right")
+            return
+        await until(said, "it says that the stream goes on")
+        for number in range(40, 60):
+            await admin.publish(Made(number))
+        await all_handled(admin, "shop")
+    made = numbers([one for one in seen.items if isinstance(one, Made)])
+    assert sorted(made) == [*range(20, 60)]
 
 
 async def test_the_rights_of_the_documentation_do(address: Callable[[str], str]) -> None:

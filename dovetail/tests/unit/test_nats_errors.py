@@ -13,6 +13,7 @@ from dovetail import DovetailError, MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.delivery import Outgoing
 from dovetail.transports.nats.api_errors import ApiError
 from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.confirmations import Confirmations
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.protocol import ServerInfo
 from dovetail.transports.nats.publisher import Publisher
@@ -53,10 +54,16 @@ def refusal(code: int, err_code: int, description: str = "words") -> bytes:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"stream":"s","seq":7}', b'{"stream":"s","seq":7,"duplicate":true,"domain":"d"}']
+    "end", [b'"seq":7}', b'"seq":7,"duplicate":true}', b'"domain":"d","seq":7}']
 )
-async def test_confirmation(body: bytes) -> None:
-    assert await Prepared().accepted(None, body)
+async def test_confirmation(end: bytes) -> None:
+    confirmations = Confirmations(b"_INBOX.x")
+    inbox, coming = confirmations.expect(b"events.x", 5)
+    for headers, body in ((None, b"yes"), (b"NATS/1.0\r\nA: 1\r\n\r\n", b""), (None, b'{"error":')):
+        confirmations.arrived(inbox, b"", headers, body)
+        assert not coming.done()
+    confirmations.arrived(inbox, b"", None, b'{"stream":"dovetail-events",' + end)
+    assert coming.result() is None
 
 
 @pytest.mark.parametrize("err_code", [10077, 10023, 10047, 10028, 10002])

@@ -58,7 +58,9 @@ class Threads:
             try:
                 result, error = await call.done
             except asyncio.CancelledError:
-                self._abandon()
+                # Not where it has ended at the same time, while the event loop was held up.
+                if call.done.cancelled():
+                    self._abandon()
                 raise
         if error is not None:
             raise error

@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dovetail import clock
 from dovetail.network.connection import Connection
 from dovetail.network.protocol import ConnectionLost
 from dovetail.network.server_address import Host
 from dovetail.options import QueueOptions
 from dovetail.transports.nats import protocol
 from dovetail.transports.nats.address import Address
+from dovetail.transports.nats.confirmations import Confirmations
 from dovetail.transports.nats.handshake import Handshake, NotNow
 from dovetail.transports.nats.limits import CONNECT_SECONDS, FLUSH_SECONDS, PING_SECONDS
 from dovetail.transports.nats.permissions import Refusals, refusal_in
@@ -44,10 +46,12 @@ class Client(Connection[Wire]):
         self.loop: asyncio.AbstractEventLoop
         self._subscriptions: dict[bytes, _Subscription] = {}
         self._last_sid = 0
-        self._replies = Replies()
-        self.refusals = Refusals(self._replies.refused)
-        self.on_lost.append(self._replies.lost)
-        self._sweeper: asyncio.Task[None] | None = None
+        inbox = b"_INBOX." + clock.token().encode()
+        self._replies, self._confirmations = Replies(inbox), Confirmations(inbox + b"p")
+        self._expecting = (self._replies, self._confirmations)
+        self.refusals = Refusals(*(one.refused for one in self._expecting))
+        self.on_lost += [one.lost for one in self._expecting]
+        self._sweepers: list[asyncio.Task[None]] = []
 
     def move(self, address: Address) -> None:
         """As Connection.locate."""
@@ -58,17 +62,19 @@ class Client(Connection[Wire]):
     async def open(self) -> None:
         """As Connection.open."""
         self.loop = asyncio.get_running_loop()
-        self.subscribe(self._replies.inbox + b".*", self._replies.arrived)
+        for one in self._expecting:
+            self.subscribe(one.inbox + b".*", one.arrived)
         await super().open()
-        self._sweeper = asyncio.create_task(self._replies.sweep())
+        self._sweepers = [asyncio.create_task(one.sweep()) for one in self._expecting]
 
     async def close(self) -> None:
         """As Connection.close; nothing comes of what was asked."""
         await super().close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
-        self._replies.lost()
+        for task in self._sweepers:
+            task.cancel()
+            await asyncio.wait([task])
+        for one in self._expecting:
+            one.lost()
 
     @property
     def open_wire(self) -> Wire | None:
@@ -118,11 +124,11 @@ class Client(Connection[Wire]):
         if self._wire is not None and self.connected:
             self._wire.write(data)
 
-    def ask(
+    def store(
         self, wire: Wire, subject: bytes, payload: bytes, headers: bytes, deadline: float
-    ) -> asyncio.Future[Reply]:
-        """Send a request; for what comes of it see Replies.expect."""
-        inbox, reply = self._replies.expect(subject, deadline)
+    ) -> asyncio.Future[Reply | None]:
+        """Publish to a stream; for what comes of it see Confirmations and Replies.expect."""
+        inbox, reply = self._confirmations.expect(subject, deadline)
         if headers:
             wire.write(protocol.hpub(subject, headers, payload, inbox))
         else:
@@ -131,7 +137,11 @@ class Client(Connection[Wire]):
 
     async def request(self, subject: bytes, payload: bytes, deadline: float) -> Reply:
         """The first reply; ConnectionLost if the connection ends before, TimeoutError at the deadline."""
-        return await self.ask(await self.ready(deadline), subject, payload, b"", deadline)
+        wire = await self.ready(deadline)
+        inbox, coming = self._replies.expect(subject, deadline)
+        wire.write(protocol.pub(subject, payload, inbox))
+        reply: Reply = await coming
+        return reply
 
     def new_inbox(self) -> bytes:
         """A subject of our own that nobody else has."""
@@ -154,7 +164,8 @@ class Client(Connection[Wire]):
         if wire.closed:
             raise NotNow("closed by the server")
         wire.on_complaint = self._complained
-        self._replies.connected()
+        for one in self._expecting:
+            one.connected()
         for sid in self._subscriptions:
             self._send_subscription(wire, sid)
         return wire

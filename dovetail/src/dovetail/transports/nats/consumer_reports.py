@@ -19,6 +19,7 @@ class ConsumerReports:
     def __init__(self, name: str) -> None:
         self._name = name
         self._reports: Reports | None = None
+        self._limited = Reports(at_once=True)
         #: Since when it is there, and nothing came of it; by clock.monotonic.
         self._unserved = 0.0
 
@@ -28,6 +29,16 @@ class ConsumerReports:
             # What is refused passes when somebody does something about it.
             level = logging.WARNING if isinstance(error, QueueUnavailable) else logging.ERROR
             log.log(level, "%s cannot be read now, trying again: %s", self._name, error)
+
+    def limited(self, said: str) -> None:
+        """The server refuses what is asked for: the consumer has limits that we did not know."""
+        if self._limited.due():
+            log.warning(
+                "the server refuses to give messages of %s: %s. It is asked for less now; where a message is "
+                "larger than the consumer's max_bytes, raise that (nats consumer edit)",
+                self._name,
+                said,
+            )
 
     def is_there(self, *, served: bool) -> None:
         """It is had again. `served`: since we last said so it gave something, or said that it has nothing."""

@@ -28,6 +28,9 @@ from dovetail.transports.nats.limits import CUT_NOTE_BYTES, HEADROOM_BYTES, SHOR
 from dovetail.transports.nats.publisher import Publisher
 from dovetail.transports.nats.stream_reader import StreamReader
 
+#: What the server says of a message that it republished, in lower case. Others instruct it.
+_TELLS = {"nats-stream", "nats-subject", "nats-sequence", "nats-time-stamp", "nats-last-sequence"}
+
 
 class DeadLetterStore:
     """Keeps, lists, replays and drops dead letters."""
@@ -89,8 +92,15 @@ class DeadLetterStore:
         return at_most(pages, wanted.most)
 
     async def _replay(self, mend: Mend, done: Done, letters: Sequence[DeadLetter]) -> None:
-        await self._publisher.publish_each([_replayed(one, mend(one)) for one in letters])
-        await self._drop(done, letters)
+        """One that the queue refuses does not keep the others: they would come again at each try."""
+        replayed = [_replayed(one, mend(one)) for one in letters]
+        ends = await asyncio.gather(
+            *(self._publisher.publish_each([one]) for one in replayed), return_exceptions=True
+        )
+        await self._drop(done, [one for one, end in zip(letters, ends, strict=True) if end is None])
+        for end in ends:
+            if end is not None:
+                raise end
 
     async def _drop(self, done: Done, letters: Sequence[DeadLetter]) -> None:
         """Tell of those that are gone by this: nobody else replays or drops them."""
@@ -115,11 +125,21 @@ class DeadLetterStore:
 
 def _replayed(letter: DeadLetter, body: bytes) -> tuple[Outgoing, bytes]:
     # The id makes a replay that is repeated, because dropping failed or somebody else was faster, harmless.
-    headers = header_block({**(letter.headers or {}), "Nats-Msg-Id": f"replay-{letter.id}"})
+    kept = {name: value for name, value in (letter.headers or {}).items() if not _instructs(name)}
+    headers = header_block({**kept, "Nats-Msg-Id": f"replay-{letter.id}"})
     if letter.kind == "event":
         subject = topology.replay_subject(letter.group, letter.claimed, letter.subject)
         return Outgoing("event", subject, body, ""), headers
     return Outgoing("command", letter.subject, body, ""), headers
+
+
+def _instructs(header: str) -> bool:
+    """Whether it tells the server what to do: it did that once, when the message was published.
+
+    To expect the last sequence of then, or to roll up what came since, is wrong at a replay.
+    """
+    name = header.lower()
+    return name.startswith("nats-") and name not in _TELLS
 
 
 def _headers(letter: DeadLetter, id: str) -> bytes:

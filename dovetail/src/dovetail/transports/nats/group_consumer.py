@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dovetail.codec.subjects import overlap
@@ -36,6 +37,8 @@ class GroupConsumer:
         self._claim = claim
         self._stream = topology.stream_of(claim)
         self._name = topology.consumer_of(claim.group, claim.subject)
+        #: The settings that it had when `ensure` saw it.
+        self.config: Mapping[str, Any] = {}
 
     async def ensure(self, position: Position | None = None) -> None:
         """One that was deleted goes on from `position`: to begin with what is new would skip what waited."""
@@ -54,6 +57,7 @@ class GroupConsumer:
                 config |= await self._start_after(position)
             await self._make(config)
             return
+        self.config = known["config"]
         check_consumer(known["config"], config, self._stream)
         if known["config"]["ack_wait"] != config["ack_wait"]:
             await self._change_lease({**known["config"], "ack_wait": config["ack_wait"]})
@@ -74,7 +78,8 @@ class GroupConsumer:
 
     async def _make(self, config: dict[str, Any]) -> None:
         try:
-            await self._api.make_consumer(self._stream, config)
+            made = await self._api.make_consumer(self._stream, config)
+            self.config = made["config"]
         except NotPermitted as error:
             raise missing(error, f"the consumer {self._name!r} is not there yet") from error
         except ApiError as error:

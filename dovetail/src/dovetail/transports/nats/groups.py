@@ -9,6 +9,7 @@ from dovetail.errors import QueueUnavailable
 from dovetail.transports.common.group_names import renamed
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.api_errors import ApiError
+from dovetail.transports.nats.claims import Claims
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.limits import UPDATE_TRIES
 
@@ -27,8 +28,9 @@ async def group_consumers(api: JetStream) -> list[tuple[str, dict[str, Any]]]:
 class Groups:
     """Changes groups. What they are called, and what was removed, is metadata of the events stream."""
 
-    def __init__(self, api: JetStream) -> None:
+    def __init__(self, api: JetStream, claims: Claims) -> None:
         self._api = api
+        self._claims = claims
 
     async def names(self) -> Mapping[str, str]:
         stream = await self._api.stream(topology.EVENTS)
@@ -44,10 +46,12 @@ class Groups:
         await self._remember({topology.NAME + name: place for name, place in changes.items()})
 
     async def remove(self, group: str, subjects: Sequence[str]) -> None:
+        claimed = {(topology.EVENTS, name) for name in await self._claims.noted()}
+        claimed |= {(stream, info["name"]) for stream, info in await group_consumers(self._api)}
         own = [
             (stream, subject)
-            for stream, info in await group_consumers(self._api)
-            for whose, subject in [topology.split_consumer(info["name"])]
+            for stream, consumer in sorted(claimed)
+            for whose, subject in [topology.split_consumer(consumer)]
             if whose == group and subject in subjects
         ]
         events = [subject for stream, subject in own if stream == topology.EVENTS]
@@ -56,7 +60,7 @@ class Groups:
             await self._remove(stream, group, subject)
 
     async def _remove(self, stream: str, group: str, subject: str) -> None:
-        """The consumer last: as long as it is there, this can be done again."""
+        """Consumer and note last: as long as one of them is there, this can be done again."""
         consumer = topology.consumer_of(group, subject)
         attempts = f"{topology.ATTEMPTS_PREFIX}{stream}.{consumer}.>"
         await self._api.purge(topology.DEAD, f"{topology.DEAD_PREFIX}{group}.{subject}")
@@ -68,6 +72,8 @@ class Groups:
         except ApiError as error:
             if not error.is_not_found:
                 raise
+        if stream == topology.EVENTS:
+            await self._claims.forget(consumer)
 
     async def _remember(self, wanted: Mapping[str, str]) -> None:
         for _ in range(UPDATE_TRIES):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 #: How the answer to a request begins that nobody listens to.
 NO_RESPONDERS = b"NATS/1.0 503"
+#: Stands in the header block of a message that JetStream is to store once.
+MESSAGE_ID = b"\r\nNats-Msg-Id:"
 
 
 def parse_headers(block: bytes) -> dict[str, str]:

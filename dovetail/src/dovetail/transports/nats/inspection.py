@@ -16,6 +16,7 @@ from dovetail.errors import QueueFull, QueueUnavailable
 from dovetail.status import GroupStatus, QueueStatus
 from dovetail.transports.common.store_room import Room
 from dovetail.transports.nats import topology
+from dovetail.transports.nats.claims import Claims
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.dead_letters import DeadLetterStore
 from dovetail.transports.nats.groups import group_consumers
@@ -33,11 +34,13 @@ class Inspection:
         api: JetStream,
         reader: StreamReader,
         dead_letters: DeadLetterStore,
+        claims: Claims,
     ) -> None:
         self._client = client
         self._api = api
         self._reader = reader
         self._dead_letters = dead_letters
+        self._claims = claims
 
     async def status(self) -> QueueStatus:
         streams = {
@@ -46,8 +49,11 @@ class Inspection:
         }
         dead = await self._dead_letters.counts()
         account = await self._api.call("INFO")
+        noted = await self._claims.noted()
         consumers = await group_consumers(self._api)
         groups = [await self._group(stream, info, dead) for stream, info in consumers]
+        listed = {info["name"] for stream, info in consumers if stream == topology.EVENTS}
+        groups += [await self._unserved(name, dead) for name in sorted(noted - listed)]
         ours = [
             stream
             for name, stream in streams.items()
@@ -65,6 +71,7 @@ class Inspection:
             limit_bytes=min((limit for limit in limits if limit > 0), default=None),
             dead_letters=sum(dead.values()),
             groups=groups,
+            estimated=any(one.estimates for one in groups),
         )
 
     async def waiting(self, subject: str, group: str, most: int) -> Sequence[Received]:
@@ -105,6 +112,21 @@ class Inspection:
             in_hand=info["num_ack_pending"],
             dead=sum(count for name, count in dead.items() if _belongs(name, group, subject)),
             oldest=oldest,
+        )
+
+    async def _unserved(self, consumer: str, dead: Mapping[str, int]) -> GroupStatus:
+        """Nobody knows now how far this one has come: all that is kept may wait for it."""
+        group, subject = topology.split_consumer(consumer)
+        stream = await self._api.stream(topology.EVENTS, subject)
+        kept = (stream["state"].get("subjects") if stream else None) or {}
+        return GroupStatus(
+            group=group,
+            subject=subject,
+            kind="event",
+            waiting=sum(kept.values()),
+            in_hand=0,
+            dead=sum(count for name, count in dead.items() if _belongs(name, group, subject)),
+            estimates=("waiting", "in_hand"),
         )
 
     async def _published(self, stream: str, sequence: int, subject: str) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -41,7 +41,14 @@ class JetStream:
     async def call(self, subject: str, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The answer as it is; ApiError where the server refuses, QueueUnavailable where it is silent."""
         body = msgspec.json.encode(payload) if payload else b""
-        answer, again = await self._ask(f"$JS.API.{subject}", body)
+        return await self._answer(f"$JS.API.{subject}", body)
+
+    async def store(self, subject: str) -> None:
+        """Store an empty message on a subject of ours; raises as `call` does."""
+        await self._answer(subject, b"")
+
+    async def _answer(self, subject: str, body: bytes) -> dict[str, Any]:
+        answer, again = await self._ask(subject, body)
         reply: dict[str, Any] = msgspec.json.decode(answer)
         if (error := reply.get("error")) is None:
             return reply
@@ -54,16 +61,22 @@ class JetStream:
                 f"the queue at {self._client.address.shown} cannot keep messages: {description}; "
                 "switch JetStream on there"
             )
-        raise ApiError(code, with_remedy(description, subject), again=again)
+        raise ApiError(
+            code, with_remedy(description, subject.removeprefix("$JS.API.")), again=again
+        )
 
     async def listed(self, subject: str, key: str) -> list[Any]:
         """Every page of a list."""
-        rows: list[Any] = []
+        return [row async for page in self._pages(subject, key) for row in page.get(key) or []]
+
+    async def _pages(self, subject: str, key: str) -> AsyncIterator[dict[str, Any]]:
+        rows = 0
         while True:
-            page = await self.call(subject, {"offset": len(rows)})
-            rows += page.get(key) or []
-            if not page.get(key) or len(rows) >= page.get("total", 0):
-                return rows
+            page = await self.call(subject, {"offset": rows})
+            yield page
+            rows += len(page.get(key) or [])
+            if not page.get(key) or rows >= page.get("total", 0):
+                return
 
     async def stream(self, name: str, subjects: str | None = None) -> dict[str, Any] | None:
         """Settings and state, with how many messages each of these subjects has; None where there is none."""
@@ -95,10 +108,29 @@ class JetStream:
         """Settings and state of all consumers of a stream."""
         return await self.listed(f"CONSUMER.LIST.{stream}", "consumers")
 
-    async def make_consumer(self, stream: str, config: Mapping[str, Any], action: str = "") -> None:
-        """Make it, or change it; `action` may be one of the two."""
+    async def every_consumer(self, stream: str) -> list[dict[str, Any]]:
+        """As `consumers`; QueueUnavailable where the server cannot tell of each of them now."""
+        total, untold = 0, set[str]()
+        found: dict[str, dict[str, Any]] = {}
+        async for page in self._pages(f"CONSUMER.LIST.{stream}", "consumers"):
+            found |= {one["name"]: one for one in page.get("consumers") or []}
+            # Where one is made or deleted between two pages, another can be left out.
+            total = max(total, page.get("total", 0))
+            untold |= {*(page.get("missing") or ()), *(page.get("offline") or ())}
+        if untold or len(found) < total:
+            names = ", ".join(sorted(untold)) or f"{total - len(found)} of {total}"
+            raise QueueUnavailable(
+                f"the queue at {self._client.address.shown} cannot tell now how far these consumers of the "
+                f"stream {stream!r} have come: {names}; are servers of the cluster down?"
+            )
+        return [*found.values()]
+
+    async def make_consumer(
+        self, stream: str, config: Mapping[str, Any], action: str = ""
+    ) -> dict[str, Any]:
+        """Make it, or change it; `action` may be one of the two. Gives settings and state."""
         request = {"stream_name": stream, "config": config, "action": action}
-        await self.call(f"CONSUMER.CREATE.{stream}.{config['name']}", request)
+        return await self.call(f"CONSUMER.CREATE.{stream}.{config['name']}", request)
 
     def silent(self, patience: float) -> QueueUnavailable:
         """There was no answer within so many seconds."""

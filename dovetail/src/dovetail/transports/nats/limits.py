@@ -63,8 +63,14 @@ CREATE_TRIES = 20
 ASSUMED_SECONDS = 2.0
 #: Seconds in which a second message with the same id is recognised. JetStream's own default.
 DUPLICATE_WINDOW = 120
+#: How often it is noted again what is claimed: a note is kept for 30 days.
+CLAIM_NOTE_SECONDS = 86_400.0
+#: What that may hold up a worker that starts, where the server is slow to store.
+CLAIM_NOTED_SECONDS = 1.0
 #: Notes that are written at once to use up the sequences of lost messages, and what that may take.
 NOTES_AT_ONCE, NOTES_SECONDS = 10_000, 10.0
+#: Until it is checked again whether a stream was rolled back, where that could not be seen or mended.
+CHECK_AGAIN_SECONDS = 5.0
 
 # Publishing
 
@@ -79,6 +85,8 @@ RECENT_IDS = 10_000
 
 # Taking and settling
 
+#: Pull requests that are sent at once, where the consumer limits what each may ask for.
+MOST_REQUESTS = 16
 #: A pull request ends after so long; the server says so, and we ask again. Whole seconds.
 PULL_SECONDS = 30
 #: The server says that an idle pull request still stands. Whole seconds.

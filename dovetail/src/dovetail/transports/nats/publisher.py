@@ -6,32 +6,17 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
-
 from dovetail.delivery import Outgoing
 from dovetail.errors import MessageTooLarge, QueueFull, QueueUnavailable
 from dovetail.network.protocol import ConnectionLost
 from dovetail.transports.nats.api_errors import NO_ROOM, NOT_READY, OTHER_STREAM, OVER_SIZE
 from dovetail.transports.nats.client import Client
+from dovetail.transports.nats.confirmations import confirmation
 from dovetail.transports.nats.headers import NO_RESPONDERS
 from dovetail.transports.nats.limits import PUBLISH_AGAIN_SECONDS, SILENCE_SECONDS, SIZE_SETTING
 from dovetail.transports.nats.publish_subjects import PublishSubjects
 from dovetail.transports.nats.replies import Reply
 from dovetail.transports.nats.topology import command_stream
-
-
-class _Error(msgspec.Struct):
-    code: int = 0
-    err_code: int = 0
-    description: str = ""
-
-
-class _Confirmation(msgspec.Struct):
-    """What JetStream answers to a publish (PubAck)."""
-
-    error: _Error | None = None
-    stream: str = ""
-
 
 _EVENT_HEADERS = b"NATS/1.0\r\nNats-Msg-Id: %s\r\n\r\n"
 #: Says in which stream a command is to lie: where another takes the subject now, nobody would handle it.
@@ -39,8 +24,6 @@ _COMMAND_HEADERS = b"NATS/1.0\r\nNats-Msg-Id: %s\r\nNats-Expected-Stream: %s\r\n
 
 #: A message with its header block.
 _Addressed = tuple[Outgoing, bytes]
-
-_confirmation = msgspec.json.Decoder(_Confirmation)
 
 
 class Publisher:
@@ -126,7 +109,7 @@ class Publisher:
             until = min(deadline, self._client.loop.time() + self._silence)
         subject = self._subjects.of(one)
         try:
-            answer = await self._client.ask(wire, subject, one.body, headers, until)
+            answer = await self._client.store(wire, subject, one.body, headers, until)
         except ConnectionLost:
             return False
         except TimeoutError as error:
@@ -134,7 +117,7 @@ class Publisher:
                 return False
             self._subjects.forget(one)
             raise self._unconfirmed(one.id) from error
-        return _is_plain(answer) or await self._accepted((one, headers), answer, deadline)
+        return answer is None or await self._accepted((one, headers), answer, deadline)
 
     async def _publish_all(self, rest: list[_Addressed], deadline: float) -> None:
         first = rest[0][0].id if rest else None
@@ -185,9 +168,9 @@ class Publisher:
     ) -> list[_Addressed]:
         """Publish them together; returns those to be published again, under the same ids."""
         wire = self._client.open_wire or await self._client.ready(deadline)
-        ask, subject_of = self._client.ask, self._subjects.of
+        store, subject_of = self._client.store, self._subjects.of
         asked = [
-            ask(wire, subject_of(one), one.body, headers, deadline) for one, headers in messages
+            store(wire, subject_of(one), one.body, headers, deadline) for one, headers in messages
         ]
         again: list[_Addressed] = []
         for position, (message, future) in enumerate(zip(messages, asked, strict=True)):
@@ -198,7 +181,7 @@ class Publisher:
             except ConnectionLost:
                 again.append(message)
                 continue
-            if not _is_plain(answer) and not await self._accepted(message, answer, deadline):
+            if answer is not None and not await self._accepted(message, answer, deadline):
                 again.append(message)
         return again
 
@@ -208,10 +191,10 @@ class Publisher:
         if headers is not None and headers.startswith(NO_RESPONDERS):
             # Its stream was deleted, is not ready after a restart, or has no leader.
             return await self._prepared_again(message, deadline)
-        confirmation = _confirmation.decode(body)
-        error = confirmation.error
-        if error is None:
-            return True
+        said = confirmation(body)
+        if said is None or (error := said.error) is None:
+            # A stream that is none of ours has it: that takes the subject now.
+            return await self._prepared_again(message, deadline)
         if error.err_code == OTHER_STREAM and message.kind == "command":
             # Its own stream does not take this subject any more.
             return await self._prepared_again(message, deadline)
@@ -223,7 +206,7 @@ class Publisher:
                 id=message.id,
             )
         if error.err_code == OVER_SIZE:
-            stream, size = confirmation.stream, len(message.body) + len(block)
+            stream, size = said.stream, len(message.body) + len(block)
             setting = f"max_msg_size of the stream {stream!r}"
             raise MessageTooLarge(size, await self._largest(stream), id=message.id, setting=setting)
         if error.err_code in NOT_READY or error.code == 503:
@@ -237,14 +220,9 @@ class Publisher:
         return False
 
 
-async def _comes(answer: asyncio.Future[Reply], within: float) -> bool:
+async def _comes(answer: asyncio.Future[Reply | None], within: float) -> bool:
     """Whether it does, within so many seconds, or its own time is over."""
     if within < math.inf:
         done, _ = await asyncio.wait([answer], timeout=within)
         return bool(done)
     return True
-
-
-def _is_plain(answer: Reply) -> bool:
-    """Whether this is a confirmation and nothing else, seen without decoding it."""
-    return answer[0] is None and b'"error"' not in answer[1]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from dovetail import clock
 from dovetail.network.protocol import ConnectionLost
 from dovetail.transports.nats.limits import SWEEP_SECONDS
 from dovetail.transports.nats.permissions import NotPermitted
@@ -14,14 +14,14 @@ Reply = tuple[bytes | None, bytes]
 
 
 #: The future of the reply, a time of the event loop, and the subject that was asked on.
-_Asked = tuple[asyncio.Future[Reply], float, bytes]
+_Asked = tuple[asyncio.Future[Any], float, bytes]
 
 
 class Replies:
-    """What is asked, by the subject for its reply."""
+    """What is asked, by the subject for its reply; that is `inbox` with one more word."""
 
-    def __init__(self) -> None:
-        self.inbox = b"_INBOX." + clock.token().encode()
+    def __init__(self, inbox: bytes) -> None:
+        self.inbox = inbox
         self._last = 0
         self._asked: dict[bytes, _Asked] = {}
         #: Why no reply can come.
@@ -32,11 +32,11 @@ class Replies:
         self._last += 1
         return b"%s%x.x" % (self.inbox, self._last)
 
-    def expect(self, subject: bytes, deadline: float) -> tuple[bytes, asyncio.Future[Reply]]:
+    def expect(self, subject: bytes, deadline: float) -> tuple[bytes, asyncio.Future[Any]]:
         """The subject for the reply; its future may end in ConnectionLost, TimeoutError or NotPermitted."""
         self._last += 1
         inbox = b"%s.%x" % (self.inbox, self._last)
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked[inbox] = reply, deadline, subject
         if self._refusal is not None:
             _fail(reply, self._refusal)
@@ -81,7 +81,7 @@ class Replies:
                 _fail(self._asked.pop(inbox)[0], TimeoutError())
 
 
-def _fail(reply: asyncio.Future[Reply], error: Exception) -> None:
+def _fail(reply: asyncio.Future[Any], error: Exception) -> None:
     if not reply.done():
         reply.set_exception(error)
         reply.exception()  # whoever asked may have given up

@@ -11,7 +11,7 @@ from dovetail.transports.common.mailbox import Mailbox
 from dovetail.transports.common.requests import AnswerTasks, answers_until, fitting_answer
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.core_publish import check_size, core_message, is_stream_refusal
-from dovetail.transports.nats.headers import NO_RESPONDERS
+from dovetail.transports.nats.headers import MESSAGE_ID, NO_RESPONDERS
 from dovetail.transports.nats.protocol import pub
 from dovetail.transports.nats.pubsub import seen_by_server, send
 from dovetail.transports.nats.replies import Reply
@@ -57,7 +57,8 @@ async def serving(
     tasks = AnswerTasks(respond)
 
     def arrived(_: bytes, reply: bytes, headers: bytes | None, payload: bytes) -> None:
-        if reply:
+        # An event on the same subject has an id. It is for a stream, which confirms it.
+        if reply and (headers is None or MESSAGE_ID not in headers):
             tasks.start((reply, payload))
 
     sid = client.subscribe(subject.encode(), arrived, (group or "").encode())

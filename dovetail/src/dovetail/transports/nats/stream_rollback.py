@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from dovetail.errors import DovetailError
+from dovetail.errors import DovetailError, QueueFull, QueueUnavailable
+from dovetail.network.connecting import Reports
 from dovetail.options import QueueOptions
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.address import parse_address
+from dovetail.transports.nats.api_errors import NO_ROOM, ApiError
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.jetstream import JetStream
-from dovetail.transports.nats.limits import NOTES_AT_ONCE, NOTES_SECONDS
+from dovetail.transports.nats.limits import CHECK_AGAIN_SECONDS, NOTES_AT_ONCE, NOTES_SECONDS
 from dovetail.transports.nats.protocol import pub
 from dovetail.unforeseen import Unforeseen
 
@@ -84,22 +86,38 @@ class RollbackWatch:
             await asyncio.wait([self._task])
 
     def _on_connected(self) -> None:
-        if self._read and (self._task is None or self._task.done()):
+        if self._task is not None:
+            self._task.cancel()
+        if self._read:
             self._task = self._client.loop.create_task(self._check_all())
 
     async def _check_all(self) -> None:
+        reports = Reports(at_once=True)
+        for stream, consumer in list(self._read):
+            while not await self._checked(stream, consumer, reports):  # noqa: ASYNC110 - no signal
+                await asyncio.sleep(CHECK_AGAIN_SECONDS)
+
+    async def _checked(self, stream: str, consumer: str, reports: Reports) -> bool:
         try:
-            for stream, consumer in list(self._read):
-                await self.check(stream, consumer)
+            await self.check(stream, consumer)
         except DovetailError as error:
-            log.debug("not known whether a stream was rolled back: %s", error)
+            if reports.due():
+                log.error(
+                    "not known whether the stream %s was rolled back, trying again; if it was, what comes "
+                    "next may be handed to no group: %s",
+                    stream,
+                    error,
+                )
+            return False
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             self._unforeseen.tell(error)
+            return False
+        return True
 
 
 async def skip_lost_sequences(client: Client, api: JetStream, stream: str) -> bool:
     """Let the stream give no sequence again that one of its consumers has had; whether any were missing."""
-    consumers = await api.consumers(stream)
+    consumers = await api.every_consumer(stream)
     furthest = max((one["delivered"]["stream_seq"] for one in consumers), default=0)
     last = await _last_sequence(api, stream)
     if furthest <= last:
@@ -123,14 +141,36 @@ async def skip_lost_sequences(client: Client, api: JetStream, stream: str) -> bo
 
 
 async def _use_up(client: Client, api: JetStream, last: int, upto: int) -> None:
-    """Use up these sequences of the events, with notes that are delivered to nobody."""
+    """Use up these sequences of the events, with notes that are delivered to nobody.
+
+    Raises what the server says where it takes none, and QueueUnavailable where it does not count them.
+    """
     note = pub(topology.EVENTS_PING.encode(), b"")
     while last < upto:
-        wire = await client.ready(client.loop.time() + NOTES_SECONDS)
-        wire.write(note * min(NOTES_AT_ONCE, upto - last))
-        await client.flush(NOTES_SECONDS)
-        last = await _last_sequence(api, topology.EVENTS)
+        await api.purge(topology.EVENTS, topology.EVENTS_PING)
+        await _store_note(api)
+        if rest := min(NOTES_AT_ONCE, upto - last) - 1:
+            client.write(note * rest)
+            await client.flush(NOTES_SECONDS)
+        former, last = last, await _last_sequence(api, topology.EVENTS)
+        if last <= former:
+            raise QueueUnavailable(
+                f"the stream {topology.EVENTS!r} does not go on from {former}, though it takes messages"
+            )
     await api.purge(topology.EVENTS, topology.EVENTS_PING)
+
+
+async def _store_note(api: JetStream) -> None:
+    """One that is confirmed: of the others it is not heard why they are refused."""
+    try:
+        await api.store(topology.EVENTS_PING)
+    except ApiError as error:
+        if error.code not in NO_ROOM:
+            raise
+        raise QueueFull(
+            f"the stream {topology.EVENTS!r} was rolled back, and there is no room to let it go on from "
+            f"where its groups are: {error} ({NO_ROOM[error.code]}); make room"
+        ) from error
 
 
 async def _last_sequence(api: JetStream, stream: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -40,7 +40,7 @@ _OURS = b"dovetail."
 
 class NatsSubscription:
     """`bury` keeps a dead letter under an id that stands for the delivery; `restore` makes the consumer
-    again where it is gone.
+    again where it is gone, and reads its settings, which `config` gives.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class NatsSubscription:
         attempts: AttemptStore,
         bury: Callable[[DeadLetter, str], Awaitable[None]],
         restore: Callable[[], Awaitable[None]],
+        config: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._client = client
         self._claim = claim
@@ -70,7 +71,7 @@ class NatsSubscription:
         self._consumer_reports = ConsumerReports(self._name)
         #: What stands before the subjects of commands, and of what is replayed to this group.
         self._own_prefix = topology.own_prefix(claim).encode()
-        self._pulls = PullRequests(client, self._name, self._arrived)
+        self._pulls = PullRequests(client, self._name, config, self._arrived)
         self._member_answer = MemberAnswer(client, self._name)
         client.refusals.listeners.append(self._refused)
         client.on_connected.append(self._start_over)
@@ -202,7 +203,12 @@ class NatsSubscription:
         status = self._pulls.told(headers)
         if status == STANDS:
             return
-        if status == NOBODY_THERE or b"Deleted" in headers.split(b"\r\n", 1)[0]:
+        said = headers.split(b"\r\n", 1)[0]
+        if status == CONFLICT and self._pulls.refused(headers):
+            # Its limits may have been changed: they are read again.
+            self._consumer_reports.limited(said[13:].decode())
+            self._start(self._restore_consumer())
+        elif status == NOBODY_THERE or b"Deleted" in said:
             self._start(self._restore_consumer())
         elif status == CONFLICT and not self._pulls.missing:
             # Leadership changes and the like: not at once, or we would ask in a tight loop.

@@ -5,6 +5,7 @@ dovetail-command-…        one work queue for each command, so that the server 
                           its subject is dovetail.command.<subject>, since no two streams may share one
 dovetail-dead             dead letters: dovetail.dead.<group>.<subject>
 dovetail-attempts         failed attempts: dovetail.attempts.<stream>.<consumer>.<message>
+dovetail.attempts.claim.… there, too: that a group has claimed events, by the name of its consumer
 dovetail.attempts.ping    there, too: written to see whether the server takes anything
 dovetail.replay.…         in dovetail-events: a dead letter handed back to one group
 dovetail.replay.=.=.ping  there, too: written to see whether it takes events again, and removed
@@ -31,6 +32,8 @@ MEMBERS = "dovetail.members"
 #: and before what a group that was removed had claimed.
 NAME, RELEASED = "dovetail.name.", "dovetail.released."
 PING = f"{ATTEMPTS_PREFIX}ping"
+#: Before the name of a consumer of events. No stream of ours is called `claim`.
+CLAIMED = f"{ATTEMPTS_PREFIX}claim."
 #: No group can have this name, so none is handed it.
 EVENTS_PING = f"{REPLAY}.=.=.ping"
 
@@ -97,6 +100,12 @@ def split_consumer(name: str) -> tuple[str, str]:
     """The group and the subject behind a consumer's name."""
     group, _, subject = name.partition("=")
     return group, unescaped(subject)
+
+
+def heard_by(consumer: str) -> tuple[str, str]:
+    """What a group's consumer of events hears: what it has claimed, and what is replayed to it."""
+    group, subject = split_consumer(consumer)
+    return subject, replay_subject(group, subject, ">")
 
 
 def replay_subject(group: str, claimed: str, subject: str) -> str:

@@ -18,6 +18,7 @@ from dovetail.transports.common.trimming import Trimmer
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.address import Address
 from dovetail.transports.nats.attempts import AttemptStore
+from dovetail.transports.nats.claims import Claims
 from dovetail.transports.nats.client import Client
 from dovetail.transports.nats.core_publish import core_message
 from dovetail.transports.nats.dead_letters import DeadLetterStore
@@ -61,8 +62,11 @@ class NatsTransport:
         self._dead_letters = DeadLetterStore(self._api, self._reader, self._publisher)
         self._room = Room()
         self._ping = Ping(self._client, self._api, self._publisher, self._room)
-        self._inspection = Inspection(self._client, self._api, self._reader, self._dead_letters)
-        self._groups = Groups(self._api)
+        self._claims = Claims(self._api)
+        self._inspection = Inspection(
+            self._client, self._api, self._reader, self._dead_letters, self._claims
+        )
+        self._groups = Groups(self._api, self._claims)
         self._trimmer = Trimmer(self._trim, log, final=(NotPermitted,))
         self._rollback_watch = RollbackWatch(self._client, self._api)
 
@@ -101,6 +105,8 @@ class NatsTransport:
             await self._rollback_watch.check(stream, name)
             await consumer.ensure(position)
             await self._rollback_watch.know(stream, name)
+            if claim.kind == "event":
+                await self._claims.note(name)
 
         await placed(restore, self._options.patience, Reports())
         if claim.start == "new" and claim.kind == "event":
@@ -112,7 +118,9 @@ class NatsTransport:
             self._provisioning.streams,
             topology.consumer_name(claim),
         )
-        return NatsSubscription(self._client, claim, attempts, self._dead_letters.keep, restore)
+        return NatsSubscription(
+            self._client, claim, attempts, self._dead_letters.keep, restore, lambda: consumer.config
+        )
 
     async def serve(
         self, subject: str, group: str | None, answer: Answerer
@@ -166,4 +174,4 @@ class NatsTransport:
 
     async def _trim(self, full: bool) -> None:
         if self._options.keep is not None:
-            await trim(self._api, self._options.keep, full=full)
+            await trim(self._api, self._options.keep, full=full, claims=self._claims)

@@ -12,14 +12,19 @@ from dovetail import clock
 from dovetail.codec.subjects import matches
 from dovetail.limits import CROWDED
 from dovetail.transports.nats import topology
+from dovetail.transports.nats.claims import Claims
 from dovetail.transports.nats.jetstream import JetStream
 
 
-async def trim(api: JetStream, keep: timedelta, *, full: bool = False) -> None:
+async def trim(
+    api: JetStream, keep: timedelta, *, full: bool = False, claims: Claims | None = None
+) -> None:
     """Purge each subject up to where all its groups have come, if that is older than `keep`.
 
-    With `full`, or near a limit, whatever its age.
+    With `full`, or near a limit, whatever its age. Nothing of a subject goes while one of its groups is not
+    served: nobody knows how far that has come.
     """
+    claims = claims or Claims(api)
     info = await api.stream(topology.EVENTS, ">")
     if info is None:
         return
@@ -27,14 +32,19 @@ async def trim(api: JetStream, keep: timedelta, *, full: bool = False) -> None:
         newest = info["state"]["last_seq"]
     else:
         newest = await _last_before(api, clock.now() - keep)
-    listed = await api.consumers(topology.EVENTS)
+    noted = await claims.noted()
+    listed = await api.every_consumer(topology.EVENTS)
     # The passing ones are those by which processes look for the last sequence before a moment.
     consumers = [one for one in listed if one["config"].get("durable_name")]
+    ours = {one["name"] for one in consumers if "=" in one["name"]}
+    unserved = [topology.heard_by(one) for one in await claims.unserved(noted, ours)]
     metadata = info["config"].get("metadata") or {}
     released = [
         key.removeprefix(topology.RELEASED) for key in metadata if key.startswith(topology.RELEASED)
     ]
     for subject in info["state"].get("subjects") or {}:
+        if any(matches(one, subject) for heard in unserved for one in heard):
+            continue
         floors = [
             _floor(one, info["state"]["last_seq"]) for one in consumers if _hears(one, subject)
         ]
@@ -63,10 +73,11 @@ def _hears(consumer: dict[str, Any], subject: str) -> bool:
 def _floor(consumer: dict[str, Any], last: int) -> int:
     """Up to which sequence this group has handled everything that it hears.
 
-    `last` was read before the consumer was: with nothing pending, all up to there is handled.
+    With nothing pending that is all that it was given. `last` may be further: in a cluster the server that
+    tells of the consumer may have yet to hear what was stored.
     """
     if not consumer["num_pending"] and not consumer["num_ack_pending"]:
-        return last
+        return min(last, int(consumer["delivered"]["stream_seq"]))
     return int(consumer["ack_floor"]["stream_seq"])
 
 
