@@ -70,9 +70,8 @@ TOLERANCE_SECONDS = 0.01
 
 #: What a claim may take: a new group may have much history to copy.
 CLAIM_SECONDS = 600.0
-#: Messages that are taken over together from a group that was removed. What is ready comes within this time;
-#: what does not has gone elsewhere meanwhile.
-TAKEN_AT_ONCE, TAKEN_SECONDS = 200, 1.0
+#: Messages that are taken over together from a group that was removed.
+TAKEN_AT_ONCE = 200
 #: A stream of claims that sends nothing for so long may be empty: then something is written, to have an end
 #: to read to.
 SILENT_CLAIMS_SECONDS = 0.1

@@ -20,6 +20,7 @@ from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.frames import Properties
 from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.takeover import take_over
 from dovetail.transports.rabbitmq.topology import (
     AGE,
     COMMANDS,
@@ -27,7 +28,6 @@ from dovetail.transports.rabbitmq.topology import (
     HISTORY,
     UNCLAIMED,
     declarations,
-    delay_of,
     exchange,
     exchange_of,
     history,
@@ -131,7 +131,7 @@ async def _provision(
             channel, wanted
         )  # for a moment, a former claim's queue gets what is sent as well
         for one in former:
-            await _take_over(wire, channel, queue, one, arrivals)
+            await take_over(channel, queue, one, arrivals, options)
         if former:
             return False
         count = await backfill.copy(channel, UNCLAIMED, wanted, None)
@@ -148,22 +148,6 @@ async def _undo(channel: Channel, wanted: Claim) -> None:
     queue = queue_of(wanted.group, wanted.subject)
     await channel.call(commands.Exchange.Delete(exchange=exchange_of(queue)))
     await channel.call(commands.Queue.Delete(queue=queue))
-
-
-async def _take_over(
-    wire: Wire, channel: Channel, queue: str, former: RegisteredClaim, arrivals: NewArrivals
-) -> None:
-    """Have a command's messages that wait for a group that was removed, and end its queues."""
-    unbind = commands.Exchange.Unbind(
-        destination=exchange_of(former.queue), source=COMMANDS, routing_key=former.subject
-    )
-    await channel.call(unbind)
-    queues = [*(delay_of(former.queue, step) for step in former.delays), former.queue]
-    for one in queues:
-        await backfill.move(wire, one, channel, queue, arrivals)
-    for one in queues:
-        await channel.call(commands.Queue.Delete(queue=one))
-    await channel.call(commands.Exchange.Delete(exchange=exchange_of(former.queue)))
 
 
 class QueuesOnDemand:
