@@ -16,7 +16,7 @@ MOST_CHANNELS = 2047
 # The connection
 
 CONNECT_SECONDS = 5.0
-#: What declaring queues and consuming from them may take; then it is tried on a new connection.
+#: What each step of declaring queues and consuming from them may take; then it is tried on a new connection.
 PREPARE_SECONDS = 5.0
 #: Of the server's, and of ours. Below five, says RabbitMQ, a busy server is often taken for a dead one.
 #: TCP_USER_TIMEOUT would be two seconds sooner, but a server that is full does not read from who publishes:
@@ -33,6 +33,8 @@ CLOSE_SECONDS, GOODBYE_SECONDS = 5.0, 2.0
 COMMAND_SECONDS = 10.0
 #: Until it is tried again where a connection was lost, or the server was busy.
 RETRY_SECONDS = 0.05
+#: The same for what has failed several times.
+LONGEST_RETRY_SECONDS = 2.0
 #: Between two tries to get a lock of the server's.
 LOCK_SECONDS = 0.02
 
@@ -80,6 +82,10 @@ SILENT_CLAIMS_SECONDS = 0.1
 
 #: What listening or answering may take to begin, on a server that is just being restarted.
 ATTACH_SECONDS = 600.0
+#: Listeners and answerers that begin again together on a new connection: each asks the server four times.
+ATTACHED_AT_ONCE = 20
+#: What a new connection waits for them; those that take longer begin while others use it.
+ATTACHING_SECONDS = 2.5
 #: What a member may take to answer. One that takes longer is left out.
 ANSWER_SECONDS = 1.0
 

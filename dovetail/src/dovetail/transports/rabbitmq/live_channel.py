@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail.network.protocol import ConnectionLost
-from dovetail.transports.rabbitmq import limits
+from dovetail.transports.rabbitmq.attachments import Attachments
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import Content, Properties
@@ -19,9 +18,6 @@ from dovetail.transports.rabbitmq.wire import Wire
 
 #: RabbitMQ's name for "to the channel that asked".
 REPLY_TO = "amq.rabbitmq.reply-to"
-
-#: Makes what a connection needs, on a channel of its own.
-Attach = Callable[[Channel], Awaitable[None]]
 
 
 class LiveChannel:
@@ -37,6 +33,7 @@ class LiveChannel:
         self.on_answer: Callable[[Content], None] = lambda content: None
         self.on_return: Callable[[Content], None] = lambda content: None
         client.on_connected.append(self._open)
+        self.attached = Attachments(client).attached
 
     async def _open(self, wire: Wire) -> None:
         channel = await Channel.open(wire)
@@ -67,35 +64,6 @@ class LiveChannel:
                 if self._channel is channel:
                     await self._open(wire)
         return channel
-
-    @asynccontextmanager
-    async def attached(self, attach: Attach) -> AsyncIterator[None]:
-        """Attached now and on each later connection."""
-        channels: list[Channel] = []
-        over = False
-
-        async def on_connected(wire: Wire) -> None:
-            channel = await Channel.open(wire)
-            if over:
-                await channel.close()
-                return
-            channels[:] = [channel]
-            await attach(channel)
-            channel.on_end = lambda: wire.abort(f"{channel.error}")
-            channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
-
-        deadline = asyncio.get_running_loop().time() + limits.ATTACH_SECONDS
-        try:
-            await self._client.with_wire(on_connected, deadline=deadline)
-            self._client.on_connected.append(on_connected)
-            yield
-        finally:
-            over = True
-            if on_connected in self._client.on_connected:
-                self._client.on_connected.remove(on_connected)
-            for channel in channels:
-                channel.on_end = lambda: None
-                await channel.close()
 
 
 async def own_queue(

@@ -108,7 +108,7 @@ class Requests:
             await consume_bound(channel, declare, REQUESTS, subject, tasks.start)
 
         tasks = AnswerTasks(respond)
-        serving = self._live.attached(attach)
+        serving = self._live.attached(f"answering {subject}", attach)
         await serving.__aenter__()
 
         async def stop() -> None:
