@@ -17,7 +17,7 @@ from dovetail.testing.servers import Proxy, RabbitServer
 from dovetail.transports.rabbitmq import limits, live_channel
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.frames import Content
-from dovetail.transports.rabbitmq.topology import answers_of
+from dovetail.transports.rabbitmq.topology import REQUESTS, answers_of
 from dovetail.transports.rabbitmq.transport import RabbitTransport
 from dovetail.transports.rabbitmq.wire import Wire
 
@@ -140,3 +140,31 @@ async def test_queue_of_requests_is_removed(rabbit_server: RabbitServer) -> None
         await until(answered, "it answers again")
         assert await _wire(queue) is wire
         await stop()
+
+
+async def test_queue_of_requests_made_by_an_older_version(rabbit_server: RabbitServer) -> None:
+    """It was durable; its members and newer ones share it."""
+    kind, group = question(), fresh("group")
+    name, asked = answers_of(group, kind.__subject__), Seen[Content]()
+
+    async def answer(body: bytes) -> bytes:
+        return body
+
+    async with connect(rabbit_server.url) as queue:
+        older = await Channel.open(await _wire(queue))
+        await older.call(commands.Queue.Declare(queue=name, durable=True, auto_delete=True))
+        await older.call(
+            commands.Queue.Bind(queue=name, exchange=REQUESTS, routing_key=kind.__subject__)
+        )
+        await older.consume(name, asked.add, no_ack=True)
+        stop = await queue.transport.serve(kind.__subject__, group, answer)
+
+        async def both_were_asked() -> bool:
+            async with queue.transport.request(kind.__subject__, b"1", 0.1) as answers:
+                answered.extend([one async for one in answers])
+            return bool(answered) and len(asked) > 0
+
+        answered: list[bytes] = []
+        await until(both_were_asked, "they take turns")
+        await stop()
+        await older.close()

@@ -18,6 +18,8 @@ from dovetail.transports.rabbitmq.wire import Wire
 
 #: RabbitMQ's name for "to the channel that asked".
 REPLY_TO = "amq.rabbitmq.reply-to"
+#: The feature that RabbitMQ 4 can be told to refuse.
+_NO_TRANSIENT = "transient_nonexcl_queues"
 
 
 class LiveChannel:
@@ -72,6 +74,35 @@ async def own_queue(
     """A queue that is gone with the connection, and is read by us alone."""
     declare = commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
     await consume_bound(channel, declare, exchange, key, taker)
+
+
+class SharedQueue:
+    """A queue that several read; it is gone with the last of them.
+
+    It is transient: a durable one cannot be had, nor made elsewhere, while the node that it began on is down.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._durable = False
+
+    async def consume(
+        self, channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
+    ) -> None:
+        """Have what is sent with this key handed to `taker`, or to another one who reads it."""
+        declare = commands.Queue.Declare(queue=self._name, durable=self._durable, auto_delete=True)
+        try:
+            await consume_bound(channel, declare, exchange, key, taker)
+        except ChannelClosed as error:
+            if not self._is_of_another_kind(error):
+                raise
+            self._durable = not self._durable
+            raise ChannelClosed(INTERNAL_ERROR, error.text) from error  # on another channel
+
+    def _is_of_another_kind(self, error: ChannelClosed) -> bool:
+        """Whether a member of an older version has made it, or the server lets nobody make transient ones."""
+        other = error.inequivalent
+        return (other is not None and other.argument == "durable") or _NO_TRANSIENT in error.text
 
 
 async def consume_bound(
