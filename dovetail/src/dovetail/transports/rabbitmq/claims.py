@@ -39,6 +39,8 @@ class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
     delays: tuple[int, ...] = ()
     #: Whether it has ever had a dead letter.
     dead: bool = False
+    #: Whether it was of the other kind once: what its queue has may be from then.
+    changed: bool = False
     #: Says that this claim has ended.
     removed: bool = False
     #: Says what groups are called now, each with the name of its place; nothing else then.
@@ -54,12 +56,21 @@ class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
         """The name of its queue."""
         return queue_of(self.group, self.subject)
 
+    @property
+    def says_kind(self) -> bool:
+        """Whether this fact is of who claims. One of delays or dead letters may be of another release."""
+        return not self.delays and not self.dead
+
     def with_fact(self, fact: RegisteredClaim) -> RegisteredClaim:
-        """What both say."""
+        """What both say. A claim that changes its kind has yet to be provisioned as that."""
+        kind = fact.kind if fact.says_kind else self.kind
+        same = kind == self.kind
         return msgspec.structs.replace(
             self,
-            provisioned=self.provisioned or fact.provisioned,
-            marked=self.marked or fact.marked,
+            kind=kind,
+            provisioned=(same and self.provisioned) or fact.provisioned,
+            marked=(same and self.marked) or fact.marked,
+            changed=self.changed or not same,
             delays=tuple(sorted({*self.delays, *fact.delays})),
             dead=self.dead or fact.dead,
         )
@@ -147,10 +158,13 @@ def together(facts: Iterable[RegisteredClaim]) -> RegisteredClaims:
         if fact.removed:
             _remove(claims, owners, fact)
             continue
-        if fact.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
-            continue
         known = claims.get(fact.queue)
-        claims[fact.queue] = known.with_fact(fact) if known else fact
+        after = known.with_fact(fact) if known else fact
+        if after.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
+            continue
+        if known and (known.kind, after.kind) == ("command", "event"):
+            del owners[fact.subject]
+        claims[fact.queue] = after
     return claims
 
 

@@ -65,16 +65,18 @@ async def _history(wire: Wire, options: QueueOptions) -> None:
 async def claim(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
     """Return when the claim is registered and its queue is there. Raises CommandClaimed."""
     name = queue_of(wanted.group, wanted.subject)
-    if (known := (await claims.read(wire)).get(name)) and known.provisioned:
+    known = (await claims.read(wire)).get(name)
+    if known is not None and known.kind == wanted.kind and known.provisioned:
         return
     fact = RegisteredClaim.of(wanted)
     async with lock(wire, f"{name}+lock"):
         registered = await claims.add(wire, fact)
-        if name not in registered:
+        known = registered.get(name)
+        if known is None or known.kind != wanted.kind:
             raise CommandClaimed(wanted.subject, _owner(registered, wanted.subject))
-        if not registered[name].provisioned:
+        if not known.provisioned:
             freed = registered.freed.get(wanted.subject, ()) if wanted.kind == "command" else ()
-            copied = await _provision(wire, wanted, options, freed)
+            copied = await _provision(wire, wanted, options, freed, changed=known.changed)
             await claims.add(wire, msgspec.structs.replace(fact, provisioned=True, marked=copied))
 
 
@@ -111,18 +113,37 @@ async def _bind(channel: Channel, wanted: Claim) -> None:
     await channel.call(commands.Exchange.Bind(destination=name, source=source, routing_key=key))
 
 
+async def _unbind_other(channel: Channel, wanted: Claim) -> None:
+    """Messages of the kind that the claim had before do not come any more."""
+    name = exchange_of(queue_of(wanted.group, wanted.subject))
+    other = COMMANDS if wanted.kind == "event" else GROUPS
+    key = key_of(wanted.subject)
+    await channel.call(commands.Exchange.Unbind(destination=name, source=other, routing_key=key))
+
+
 async def _provision(
-    wire: Wire, wanted: Claim, options: QueueOptions, freed: Sequence[RegisteredClaim]
+    wire: Wire,
+    wanted: Claim,
+    options: QueueOptions,
+    freed: Sequence[RegisteredClaim],
+    *,
+    changed: bool,
 ) -> bool:
-    """Make the claim's queue, with what it is to have from before; gives whether that was of the history."""
+    """Make the claim's queue, with what it is to have from before; gives whether that was of the history.
+
+    A queue of a claim that has `changed` its kind may have what was for the other one: it stays, and an
+    interrupted try may leave copies there.
+    """
     queue = queue_of(wanted.group, wanted.subject)
     former = [one for one in freed if one.queue != queue]
     has_history = wanted.kind == "event" and wanted.start != "new"
     channel = await Channel.open(wire, confirms=True)
     try:
-        if has_history:
+        if has_history and not changed:
             await _undo(channel, wanted)
         await _declare(channel, wanted, options)
+        if changed:
+            await _unbind_other(channel, wanted)
         if not former and not has_history:
             await _bind(channel, wanted)
             return False
