@@ -60,6 +60,8 @@ OVERDUE_SECONDS = 1.0
 #: What was requeued more often goes to the end of the queue instead, where its deliveries begin at 0: the
 #: server counts them, and many are taken for workers that died.
 MOST_REQUEUED = 10
+#: Before a message comes again of which the server did not store what becomes of it: twice as long each time.
+HELD_SECONDS, LONGEST_HELD_SECONDS = 0.2, 30.0
 #: Acked messages that are remembered, so that they are not handled again where the ack was lost.
 REMEMBERED_ACKS = 1000
 #: In one queue all wait equally long, so that nobody waits behind another. What is to wait longer than one of
