@@ -27,7 +27,8 @@ Done = Callable[[Sequence[DeadLetter]], object]
 class Subscription(Protocol):
     """One member's share in a group's messages of one subject. Closed by the worker that claimed it.
 
-    Where a method that settles raises, the message is let go: it comes again when its lease ends.
+    Where a method that settles raises, the message is let go: it comes again when its lease ends, or after a
+    pause that grows.
     """
 
     async def fetch(self, most: int) -> Sequence[Delivery]:

@@ -10,9 +10,20 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
-from dovetail import Backoff, CommandClaimed, Context, Group, MessageQueue, Worker, connect
+from dovetail import (
+    Backoff,
+    CommandClaimed,
+    Context,
+    Group,
+    MessageQueue,
+    NoAnswer,
+    NobodyListening,
+    Worker,
+    connect,
+)
 from dovetail.testing.conformance.base import recording
-from dovetail.testing.conformance.names import Numbered, Order, fresh, numbered, order
+from dovetail.testing.conformance.names import Numbered, Order, fresh, numbered, order, question
+from dovetail.testing.conformance.requests import answering
 from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import RabbitCluster, RabbitServer
 
@@ -206,3 +217,36 @@ async def claimed_by_one(queues: list[MessageQueue]) -> None:
     await seen.has(len(queues), PATIENCE)
     done.set()
     await claims
+
+
+@pytest.mark.slow  # three nodes, one of which is killed and started again
+async def test_requests_while_the_node_of_their_queue_is_down(cluster: RabbitCluster) -> None:
+    """The first who answers has the queue made on its node: that one dies, and all others are connected."""
+    kind, event, seen = question(), numbered(), Seen[Numbered]()
+    first, *others = cluster.servers
+
+    async def answered() -> bool:
+        try:
+            return await queue.request(kind(1), timeout=1.0) == "answer 1"
+        except (NoAnswer, NobodyListening):
+            return False
+
+    async with AsyncExitStack() as stack:
+        connected = [
+            await stack.enter_async_context(connect(one.url, replicas=3, timeout=PATIENCE))
+            for one in (first, *others)
+        ]
+        answerers = answering(kind)
+        for one in connected:
+            await stack.enter_async_context(Worker(one, [answerers]))
+        queue = connected[-1]
+        await until(answered, "it is answered")
+        async with killed(cluster, first):
+            await until(answered, "it is answered by the others", within=30)
+            async with connect(others[0].url, replicas=3, timeout=PATIENCE) as late:
+                await late.publish(event(1))
+                async with Worker(late, [recording(event, seen)]):
+                    await seen.has(1, PATIENCE)
+            assert connected[1].connected
+            assert queue.connected
+        await until(answered, "it is answered when the node is back", within=30)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
@@ -36,6 +38,7 @@ from dovetail.transports.rabbitmq.topology import (
     EVENTS,
     MEMBERS,
     PRESENCE,
+    REGISTRY,
     dead_of,
     delay_of,
     queue_of,
@@ -242,9 +245,24 @@ async def test_messages_without_an_id_are_told_apart(queue: MessageQueue, foreig
     assert all(one for _, one in ids.items)
 
 
-async def test_junk_where_only_ours_belongs(queue: MessageQueue, foreign: Foreign) -> None:
-    """Among the dead letters, and to all members: it ends no connection."""
+#: Bodies that are no claims: no JSON, no object, nested too deep, a name that no queue can have.
+NO_CLAIMS = (
+    b"junk",
+    b"{}",
+    b'{"group":"\xff","subject":"s","kind":"event"}',
+    b'{"group":"g","subject":"s","kind":"event","other":%s}' % (b"[" * 5000 + b"]" * 5000),
+    b'{"group":"%s","subject":"s","kind":"event"}' % (b"g" * 300),
+)
+
+
+async def test_junk_where_only_ours_belongs(
+    queue: MessageQueue, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Among the claims and the dead letters, and to all members: it ends no connection, and no worker."""
+    caplog.set_level(logging.WARNING)
     event, begun, go_on = numbered(), Seen[Numbered](), asyncio.Event()
+    for body in NO_CLAIMS:
+        await foreign.publish("", REGISTRY.encode(), body)
     group = Group(fresh("group"), retry=Backoff(tries=1))
 
     @group.on(event)
@@ -268,3 +286,5 @@ async def test_junk_where_only_ours_belongs(queue: MessageQueue, foreign: Foreig
         assert await queue.dead_letters.list() == []
         assert queue.connected
         assert not wire.closed
+    said = re.findall(rf"{REGISTRY} at offset (\d+) is no claim", caplog.text)
+    assert len(said) == len({*said}) == len(NO_CLAIMS)

@@ -155,7 +155,7 @@ async def test_what_cannot_be_put_elsewhere_is_not_lost(
         raise error
 
     async def kept() -> bool:
-        return "comes again when its lease ends: QueueError: the queue at" in caplog.text
+        return "what becomes of it could not be stored: QueueError: the queue at" in caplog.text
 
     async with connect(server.url) as queue, Worker(queue, [group]):
         await queue.publish(event(1))

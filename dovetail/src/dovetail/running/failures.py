@@ -70,7 +70,7 @@ class Failures:
             await self._subscription.retry(delivery, pause)
         except DovetailError as failure:
             log.warning(
-                "%s: message %s comes again when its lease ends: %s",
+                "%s: message %s comes again, as what becomes of it could not be stored: %s",
                 self._group.name,
                 delivery.message_id,
                 describe(failure),

@@ -1,22 +1,21 @@
-"""What a new claim's queue has from before: a copy of the history, or what waited for a former claim."""
+"""What a new claim's queue has from before: a copy of the history."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from pamqp import commands
 
 from dovetail import clock
 from dovetail.delivery import Claim
-from dovetail.transports.rabbitmq import limits, streams
+from dovetail.transports.rabbitmq import streams
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claims import is_event
 from dovetail.transports.rabbitmq.delivery import copied
 from dovetail.transports.rabbitmq.frames import Content, Properties
-from dovetail.transports.rabbitmq.topology import ATTEMPT, SUBJECT, exchange_of, queue_of
-from dovetail.transports.rabbitmq.wire import Wire
+from dovetail.transports.rabbitmq.topology import SUBJECT, exchange_of, queue_of
 
 
 class NewArrivals:
@@ -72,7 +71,7 @@ async def copy(channel: Channel, stream: str, wanted: Claim, arrivals: NewArriva
             wants = [one for one in part if is_event(one, wanted.subject)]
             if arrivals is not None and wants:
                 wants = await arrivals.without(wants)
-            await _store(channel, queue, [(_copy(one, wanted.subject), one.body) for one in wants])
+            await store(channel, queue, [(_copy(one, wanted.subject), one.body) for one in wants])
             count += len(wants)
     return count
 
@@ -81,61 +80,10 @@ def _copy(content: Content, claimed: str) -> Properties:
     return copied(content, {SUBJECT: content.key} if content.key != claimed else {})
 
 
-async def move(
-    wire: Wire, former: str, channel: Channel, queue: str, arrivals: NewArrivals
-) -> None:
-    """Put the commands of a former claim's queue into another one. Their attempts still count."""
-    async with aclosing(_emptying(wire, former)) as parts:
-        async for part in parts:
-            unseen = await arrivals.without(part)
-            await _store(channel, queue, [(_with_attempt(one), one.body) for one in unseen])
-
-
-def _with_attempt(content: Content) -> Properties:
-    attempt = (content.headers or {}).get(ATTEMPT)
-    return copied(content, {ATTEMPT: attempt} if attempt else {})
-
-
-async def _store(
-    channel: Channel, queue: str, messages: Sequence[tuple[Properties, bytes]]
-) -> None:
-    if messages and (await channel.put(queue, messages)).refused:  # begin anew, on another channel
-        raise ChannelClosed(INTERNAL_ERROR, f"the queue {queue!r} has no leader")
-
-
-async def _emptying(wire: Wire, queue: str) -> AsyncGenerator[list[Content]]:
-    """A queue's messages in batches; each is removed when the next one is asked for."""
-    channel = await Channel.open(wire)
-    try:
-        left = await channel.count(queue)
-        if not left:
-            return
-        came: list[Content] = []
-        arrived = asyncio.Event()
-
-        def take(content: Content) -> None:
-            came.append(content)
-            arrived.set()
-
-        channel.on_end = arrived.set
-        await channel.consume(queue, take, prefetch=limits.TAKEN_AT_ONCE)
-        while left > 0 and await _more(channel, arrived):
-            part, came[:] = list(came), []
-            left -= len(part)
-            yield part
-            channel.tell(commands.Basic.Ack(part[-1].tag, True))
-    finally:
-        await channel.close()
-
-
-async def _more(channel: Channel, arrived: asyncio.Event) -> bool:
-    """Whether more came."""
-    try:
-        async with asyncio.timeout(limits.TAKEN_SECONDS):
-            await arrived.wait()
-    except TimeoutError:
-        return False
-    if channel.error is not None:
-        raise channel.error
-    arrived.clear()
-    return True
+async def store(channel: Channel, queue: str, messages: Sequence[tuple[Properties, bytes]]) -> None:
+    """Return when the queue has these."""
+    if not messages:
+        return
+    batch = await channel.put(queue, messages)
+    if batch.refused or batch.returned:  # begin anew, on another channel
+        raise ChannelClosed(INTERNAL_ERROR, f"the queue {queue!r} has no leader, or is gone")

@@ -8,6 +8,7 @@ Only who claims a command must be the first, and the order of the stream says wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Literal
 
@@ -15,10 +16,13 @@ import msgspec
 
 from dovetail.codec.subjects import matches
 from dovetail.delivery import Claim
+from dovetail.errors import ConfigurationError
 from dovetail.transports.rabbitmq import limits, streams
 from dovetail.transports.rabbitmq.frames import Content
 from dovetail.transports.rabbitmq.topology import COMMANDS, EVENTS, REGISTRY, queue_of
 from dovetail.transports.rabbitmq.wire import Wire
+
+log = logging.getLogger("dovetail.rabbitmq")
 
 
 class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,6 +39,8 @@ class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
     delays: tuple[int, ...] = ()
     #: Whether it has ever had a dead letter.
     dead: bool = False
+    #: Whether it was of the other kind once: what its queue has may be from then.
+    changed: bool = False
     #: Says that this claim has ended.
     removed: bool = False
     #: Says what groups are called now, each with the name of its place; nothing else then.
@@ -50,12 +56,21 @@ class RegisteredClaim(msgspec.Struct, frozen=True, omit_defaults=True):
         """The name of its queue."""
         return queue_of(self.group, self.subject)
 
+    @property
+    def says_kind(self) -> bool:
+        """Whether this fact is of who claims. One of delays or dead letters may be of another release."""
+        return not self.delays and not self.dead
+
     def with_fact(self, fact: RegisteredClaim) -> RegisteredClaim:
-        """What both say."""
+        """What both say. A claim that changes its kind has yet to be provisioned as that."""
+        kind = fact.kind if fact.says_kind else self.kind
+        same = kind == self.kind
         return msgspec.structs.replace(
             self,
-            provisioned=self.provisioned or fact.provisioned,
-            marked=self.marked or fact.marked,
+            kind=kind,
+            provisioned=(same and self.provisioned) or fact.provisioned,
+            marked=(same and self.marked) or fact.marked,
+            changed=self.changed or not same,
             delays=tuple(sorted({*self.delays, *fact.delays})),
             dead=self.dead or fact.dead,
         )
@@ -89,10 +104,11 @@ def is_event(content: Content, pattern: str) -> bool:
 async def read(wire: Wire) -> RegisteredClaims:
     """What is registered now, or was a moment ago; shared by all on this connection, so not to be changed."""
     last = await streams.last(wire, REGISTRY, limits.SILENT_CLAIMS_SECONDS)
-    end = last.properties.message_id if last else await streams.append(wire, REGISTRY)
-    known: tuple[str | None, RegisteredClaims] | None = wire.remembered.get(REGISTRY)
+    # What others put there may have no id.
+    end = (last and last.properties.message_id) or await streams.append(wire, REGISTRY)
+    known: tuple[str, RegisteredClaims] | None = wire.remembered.get(REGISTRY)
     if known is None or known[0] != end:
-        known = wire.remembered[REGISTRY] = end, await _up_to(wire, end or "")
+        known = wire.remembered[REGISTRY] = end, await _up_to(wire, end)
     return known[1]
 
 
@@ -111,8 +127,24 @@ async def know(wire: Wire, fact: RegisteredClaim) -> None:
 async def _up_to(wire: Wire, end: str) -> RegisteredClaims:
     facts: list[RegisteredClaim] = []
     async for part in streams.up_to(wire, REGISTRY, end):
-        facts += [_decode(one.body) for one in part if one.body]
+        facts += [fact for one in part if one.body and (fact := _fact_in(one, wire))]
     return together(facts)
+
+
+def _fact_in(content: Content, wire: Wire) -> RegisteredClaim | None:
+    """None for what others put there; that is said once on each connection."""
+    try:
+        fact = _decode(content.body)
+        queue_of(fact.group, fact.subject)
+    except (msgspec.DecodeError, ValueError, RecursionError, ConfigurationError) as error:
+        told: set[int] = wire.remembered.setdefault(f"strange in {REGISTRY}", set())
+        if (offset := streams.offset_of(content)) not in told:
+            told.add(offset)
+            log.warning(
+                "what others put into %s at offset %d is no claim: %s", REGISTRY, offset, error
+            )
+        return None
+    return fact
 
 
 def together(facts: Iterable[RegisteredClaim]) -> RegisteredClaims:
@@ -126,10 +158,13 @@ def together(facts: Iterable[RegisteredClaim]) -> RegisteredClaims:
         if fact.removed:
             _remove(claims, owners, fact)
             continue
-        if fact.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
-            continue
         known = claims.get(fact.queue)
-        claims[fact.queue] = known.with_fact(fact) if known else fact
+        after = known.with_fact(fact) if known else fact
+        if after.kind == "command" and owners.setdefault(fact.subject, fact.group) != fact.group:
+            continue
+        if known and (known.kind, after.kind) == ("command", "event"):
+            del owners[fact.subject]
+        claims[fact.queue] = after
     return claims
 
 

@@ -177,10 +177,9 @@ class Client(Connection[Wire]):
             async with asyncio.timeout(limits.CONNECT_SECONDS):
                 _, wire = await loop.create_connection(Wire, *host, ssl=context)
                 self.version = await self._handshake.greet(wire, self._heartbeat)
-            async with asyncio.timeout(limits.PREPARE_SECONDS):
-                for callback in list(self.on_connected):
-                    if callback in self.on_connected:  # it may have been taken out meanwhile
-                        await callback(wire)
+            for callback in self.on_connected:
+                async with asyncio.timeout(limits.PREPARE_SECONDS):
+                    await callback(wire)
         except BaseException as error:
             if wire is not None:
                 wire.abort("")

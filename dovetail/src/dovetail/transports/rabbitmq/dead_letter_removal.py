@@ -127,7 +127,7 @@ class Removal:
         if not copies:
             return set()
         for letter, body in copies:
-            self._publisher.check_size(len(body), letter.message_id)
+            self._publisher.check_copy(len(body), letter.message_id)
         # Until they are removed, what was replayed must be remembered.
         self._last, pages.on_requeued = {**letters}, None
         return {one.id for one in await put_copies(pages.channel, self._queue, copies)}

@@ -16,7 +16,7 @@ MOST_CHANNELS = 2047
 # The connection
 
 CONNECT_SECONDS = 5.0
-#: What declaring queues and consuming from them may take; then it is tried on a new connection.
+#: What each step of declaring queues and consuming from them may take; then it is tried on a new connection.
 PREPARE_SECONDS = 5.0
 #: Of the server's, and of ours. Below five, says RabbitMQ, a busy server is often taken for a dead one.
 #: TCP_USER_TIMEOUT would be two seconds sooner, but a server that is full does not read from who publishes:
@@ -33,6 +33,8 @@ CLOSE_SECONDS, GOODBYE_SECONDS = 5.0, 2.0
 COMMAND_SECONDS = 10.0
 #: Until it is tried again where a connection was lost, or the server was busy.
 RETRY_SECONDS = 0.05
+#: The same for what has failed several times.
+LONGEST_RETRY_SECONDS = 2.0
 #: Between two tries to get a lock of the server's.
 LOCK_SECONDS = 0.02
 
@@ -58,6 +60,8 @@ OVERDUE_SECONDS = 1.0
 #: What was requeued more often goes to the end of the queue instead, where its deliveries begin at 0: the
 #: server counts them, and many are taken for workers that died.
 MOST_REQUEUED = 10
+#: Before a message comes again of which the server did not store what becomes of it: twice as long each time.
+HELD_SECONDS, LONGEST_HELD_SECONDS = 0.2, 30.0
 #: Acked messages that are remembered, so that they are not handled again where the ack was lost.
 REMEMBERED_ACKS = 1000
 #: In one queue all wait equally long, so that nobody waits behind another. What is to wait longer than one of
@@ -70,9 +74,8 @@ TOLERANCE_SECONDS = 0.01
 
 #: What a claim may take: a new group may have much history to copy.
 CLAIM_SECONDS = 600.0
-#: Messages that are taken over together from a group that was removed. What is ready comes within this time;
-#: what does not has gone elsewhere meanwhile.
-TAKEN_AT_ONCE, TAKEN_SECONDS = 200, 1.0
+#: Messages that are taken over together from a group that was removed.
+TAKEN_AT_ONCE = 200
 #: A stream of claims that sends nothing for so long may be empty: then something is written, to have an end
 #: to read to.
 SILENT_CLAIMS_SECONDS = 0.1
@@ -81,6 +84,10 @@ SILENT_CLAIMS_SECONDS = 0.1
 
 #: What listening or answering may take to begin, on a server that is just being restarted.
 ATTACH_SECONDS = 600.0
+#: Listeners and answerers that begin again together on a new connection: each asks the server four times.
+ATTACHED_AT_ONCE = 20
+#: What a new connection waits for them; those that take longer begin while others use it.
+ATTACHING_SECONDS = 2.5
 #: What a member may take to answer. One that takes longer is left out.
 ANSWER_SECONDS = 1.0
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from pamqp import commands
 from pamqp.base import Frame
 
 from dovetail.network.protocol import ConnectionLost
-from dovetail.transports.rabbitmq import limits
+from dovetail.transports.rabbitmq.attachments import Attachments
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import Content, Properties
@@ -19,9 +18,8 @@ from dovetail.transports.rabbitmq.wire import Wire
 
 #: RabbitMQ's name for "to the channel that asked".
 REPLY_TO = "amq.rabbitmq.reply-to"
-
-#: Makes what a connection needs, on a channel of its own.
-Attach = Callable[[Channel], Awaitable[None]]
+#: The feature that RabbitMQ 4 can be told to refuse.
+_NO_TRANSIENT = "transient_nonexcl_queues"
 
 
 class LiveChannel:
@@ -37,6 +35,7 @@ class LiveChannel:
         self.on_answer: Callable[[Content], None] = lambda content: None
         self.on_return: Callable[[Content], None] = lambda content: None
         client.on_connected.append(self._open)
+        self.attached = Attachments(client).attached
 
     async def _open(self, wire: Wire) -> None:
         channel = await Channel.open(wire)
@@ -68,35 +67,6 @@ class LiveChannel:
                     await self._open(wire)
         return channel
 
-    @asynccontextmanager
-    async def attached(self, attach: Attach) -> AsyncIterator[None]:
-        """Attached now and on each later connection."""
-        channels: list[Channel] = []
-        over = False
-
-        async def on_connected(wire: Wire) -> None:
-            channel = await Channel.open(wire)
-            if over:
-                await channel.close()
-                return
-            channels[:] = [channel]
-            await attach(channel)
-            channel.on_end = lambda: wire.abort(f"{channel.error}")
-            channel.on_cancel = lambda consumer: wire.abort("a queue for live messages is gone")
-
-        deadline = asyncio.get_running_loop().time() + limits.ATTACH_SECONDS
-        try:
-            await self._client.with_wire(on_connected, deadline=deadline)
-            self._client.on_connected.append(on_connected)
-            yield
-        finally:
-            over = True
-            if on_connected in self._client.on_connected:
-                self._client.on_connected.remove(on_connected)
-            for channel in channels:
-                channel.on_end = lambda: None
-                await channel.close()
-
 
 async def own_queue(
     channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
@@ -104,6 +74,35 @@ async def own_queue(
     """A queue that is gone with the connection, and is read by us alone."""
     declare = commands.Queue.Declare(queue="", exclusive=True, auto_delete=True)
     await consume_bound(channel, declare, exchange, key, taker)
+
+
+class SharedQueue:
+    """A queue that several read; it is gone with the last of them.
+
+    It is transient: a durable one cannot be had, nor made elsewhere, while the node that it began on is down.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._durable = False
+
+    async def consume(
+        self, channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
+    ) -> None:
+        """Have what is sent with this key handed to `taker`, or to another one who reads it."""
+        declare = commands.Queue.Declare(queue=self._name, durable=self._durable, auto_delete=True)
+        try:
+            await consume_bound(channel, declare, exchange, key, taker)
+        except ChannelClosed as error:
+            if not self._is_of_another_kind(error):
+                raise
+            self._durable = not self._durable
+            raise ChannelClosed(INTERNAL_ERROR, error.text) from error  # on another channel
+
+    def _is_of_another_kind(self, error: ChannelClosed) -> bool:
+        """Whether a member of an older version has made it, or the server lets nobody make transient ones."""
+        other = error.inequivalent
+        return (other is not None and other.argument == "durable") or _NO_TRANSIENT in error.text
 
 
 async def consume_bound(

@@ -20,6 +20,7 @@ from dovetail.transports.rabbitmq.client import Client, NoSuchQueue
 from dovetail.transports.rabbitmq.frames import Properties
 from dovetail.transports.rabbitmq.locks import lock
 from dovetail.transports.rabbitmq.publisher import Publisher
+from dovetail.transports.rabbitmq.takeover import take_over
 from dovetail.transports.rabbitmq.topology import (
     AGE,
     COMMANDS,
@@ -27,7 +28,6 @@ from dovetail.transports.rabbitmq.topology import (
     HISTORY,
     UNCLAIMED,
     declarations,
-    delay_of,
     exchange,
     exchange_of,
     history,
@@ -65,16 +65,18 @@ async def _history(wire: Wire, options: QueueOptions) -> None:
 async def claim(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
     """Return when the claim is registered and its queue is there. Raises CommandClaimed."""
     name = queue_of(wanted.group, wanted.subject)
-    if (known := (await claims.read(wire)).get(name)) and known.provisioned:
+    known = (await claims.read(wire)).get(name)
+    if known is not None and known.kind == wanted.kind and known.provisioned:
         return
     fact = RegisteredClaim.of(wanted)
     async with lock(wire, f"{name}+lock"):
         registered = await claims.add(wire, fact)
-        if name not in registered:
+        known = registered.get(name)
+        if known is None or known.kind != wanted.kind:
             raise CommandClaimed(wanted.subject, _owner(registered, wanted.subject))
-        if not registered[name].provisioned:
+        if not known.provisioned:
             freed = registered.freed.get(wanted.subject, ()) if wanted.kind == "command" else ()
-            copied = await _provision(wire, wanted, options, freed)
+            copied = await _provision(wire, wanted, options, freed, changed=known.changed)
             await claims.add(wire, msgspec.structs.replace(fact, provisioned=True, marked=copied))
 
 
@@ -111,18 +113,37 @@ async def _bind(channel: Channel, wanted: Claim) -> None:
     await channel.call(commands.Exchange.Bind(destination=name, source=source, routing_key=key))
 
 
+async def _unbind_other(channel: Channel, wanted: Claim) -> None:
+    """Messages of the kind that the claim had before do not come any more."""
+    name = exchange_of(queue_of(wanted.group, wanted.subject))
+    other = COMMANDS if wanted.kind == "event" else GROUPS
+    key = key_of(wanted.subject)
+    await channel.call(commands.Exchange.Unbind(destination=name, source=other, routing_key=key))
+
+
 async def _provision(
-    wire: Wire, wanted: Claim, options: QueueOptions, freed: Sequence[RegisteredClaim]
+    wire: Wire,
+    wanted: Claim,
+    options: QueueOptions,
+    freed: Sequence[RegisteredClaim],
+    *,
+    changed: bool,
 ) -> bool:
-    """Make the claim's queue, with what it is to have from before; gives whether that was of the history."""
+    """Make the claim's queue, with what it is to have from before; gives whether that was of the history.
+
+    A queue of a claim that has `changed` its kind may have what was for the other one: it stays, and an
+    interrupted try may leave copies there.
+    """
     queue = queue_of(wanted.group, wanted.subject)
     former = [one for one in freed if one.queue != queue]
     has_history = wanted.kind == "event" and wanted.start != "new"
     channel = await Channel.open(wire, confirms=True)
     try:
-        if has_history:
+        if has_history and not changed:
             await _undo(channel, wanted)
         await _declare(channel, wanted, options)
+        if changed:
+            await _unbind_other(channel, wanted)
         if not former and not has_history:
             await _bind(channel, wanted)
             return False
@@ -131,7 +152,7 @@ async def _provision(
             channel, wanted
         )  # for a moment, a former claim's queue gets what is sent as well
         for one in former:
-            await _take_over(wire, channel, queue, one, arrivals)
+            await take_over(channel, queue, one, arrivals, options)
         if former:
             return False
         count = await backfill.copy(channel, UNCLAIMED, wanted, None)
@@ -148,22 +169,6 @@ async def _undo(channel: Channel, wanted: Claim) -> None:
     queue = queue_of(wanted.group, wanted.subject)
     await channel.call(commands.Exchange.Delete(exchange=exchange_of(queue)))
     await channel.call(commands.Queue.Delete(queue=queue))
-
-
-async def _take_over(
-    wire: Wire, channel: Channel, queue: str, former: RegisteredClaim, arrivals: NewArrivals
-) -> None:
-    """Have a command's messages that wait for a group that was removed, and end its queues."""
-    unbind = commands.Exchange.Unbind(
-        destination=exchange_of(former.queue), source=COMMANDS, routing_key=former.subject
-    )
-    await channel.call(unbind)
-    queues = [*(delay_of(former.queue, step) for step in former.delays), former.queue]
-    for one in queues:
-        await backfill.move(wire, one, channel, queue, arrivals)
-    for one in queues:
-        await channel.call(commands.Queue.Delete(queue=one))
-    await channel.call(commands.Exchange.Delete(exchange=exchange_of(former.queue)))
 
 
 class QueuesOnDemand:

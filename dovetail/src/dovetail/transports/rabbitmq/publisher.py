@@ -44,6 +44,8 @@ class Publisher:
         self._channel: Channel | None = None
         self._opening = asyncio.Lock()
         self.limit = limits.MESSAGE_BYTES
+        #: Whether the server has said so.
+        self._limit_is_told = False
         client.on_connected.append(self._connected)
 
     @property
@@ -56,11 +58,16 @@ class Publisher:
         if size > self.limit:
             raise MessageTooLarge(size, self.limit, id=id, setting="max_message_size")
 
+    def check_copy(self, size: int, id: str | None = None) -> None:
+        """The same for a copy of what the server had: it takes that, unless it has said otherwise."""
+        if self._limit_is_told:
+            self.check_size(size, id)
+
     def learn_size(self, error: Exception | None) -> bool:
         """Whether this is the server's word on how large a message may be."""
         found = _TOO_LARGE.search(str(error))
         if found:
-            self.limit = int(found[1])
+            self.limit, self._limit_is_told = int(found[1]), True
         return bool(found)
 
     async def publish(self, messages: Sequence[Outgoing], timeout: float) -> None:
@@ -75,11 +82,11 @@ class Publisher:
                 raise _returned(part, batch.returned)
 
     async def put(self, queue: str, messages: Sequence[tuple[Properties, bytes]]) -> None:
-        """Return when the queue has the messages."""
+        """Return when the queue has the messages, which the server had before in another one."""
 
         def write(channel: Channel, batch: Batch) -> None:
             for properties, body in messages:
-                self.check_size(len(body), properties.message_id)
+                self.check_copy(len(body), properties.message_id)
                 channel.publish(batch, "", queue, properties, body)
 
         deadline = asyncio.get_running_loop().time() + limits.COMMAND_SECONDS

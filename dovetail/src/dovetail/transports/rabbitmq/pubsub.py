@@ -47,7 +47,7 @@ class PubSub:
 
         self._client.on_lost.append(mailbox.gap)
         try:
-            async with self._live.attached(attach):
+            async with self._live.attached(f"listening to {pattern}", attach, mailbox.gap):
                 yield aiter(mailbox)
         finally:
             self._client.on_lost.remove(mailbox.gap)

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
-from pamqp import commands
-
 from dovetail.errors import DovetailError, NobodyListening
 from dovetail.transport import Answerer
 from dovetail.transports.common.mailbox import Mailbox
@@ -20,7 +18,7 @@ from dovetail.transports.rabbitmq.frames import Content, Properties
 from dovetail.transports.rabbitmq.live_channel import (
     REPLY_TO,
     LiveChannel,
-    consume_bound,
+    SharedQueue,
     own_queue,
 )
 from dovetail.transports.rabbitmq.topology import REQUESTS, answers_of
@@ -100,15 +98,14 @@ class Requests:
             await self.answer(question, answered)
 
         async def attach(channel: Channel) -> None:
-            if group is None:
+            if shared is None:
                 await own_queue(channel, REQUESTS, subject, tasks.start)
-                return
-            queue = answers_of(group, subject)
-            declare = commands.Queue.Declare(queue=queue, durable=True, auto_delete=True)
-            await consume_bound(channel, declare, REQUESTS, subject, tasks.start)
+            else:
+                await shared.consume(channel, REQUESTS, subject, tasks.start)
 
+        shared = None if group is None else SharedQueue(answers_of(group, subject))
         tasks = AnswerTasks(respond)
-        serving = self._live.attached(attach)
+        serving = self._live.attached(f"answering {subject}", attach)
         await serving.__aenter__()
 
         async def stop() -> None:

@@ -93,7 +93,7 @@ class RabbitSubscription:
         try:
             await self._deliver_again([delivery], left)
         except DovetailError as error:
-            log.warning("what is not due yet is requeued: %s", error)
+            log.warning("what is not due yet comes again after a pause: %s", error)
 
     async def _adjust(self) -> None:
         """Have as much sent as the handlers get through."""
@@ -146,7 +146,7 @@ class RabbitSubscription:
         try:
             await self._deliver_again(often, 0)
         except DovetailError as error:
-            log.warning("what is released goes back when the connection is closed: %s", error)
+            log.warning("what is released comes again after a pause: %s", error)
 
     async def bury(self, delivery: Delivery, letter: DeadLetter) -> None:
         """The letter has a queue of its own."""
@@ -184,12 +184,22 @@ class RabbitSubscription:
         self.in_flight.settling(mine)
         try:
             await store(mine)
+        except DovetailError:
+            self._hold(mine)
+            raise
         except BaseException:
             for one in mine:
                 self.in_flight.requeue(one)
             raise
         for one in mine:
             self.in_flight.ack(one)
+
+    def _hold(self, deliveries: Sequence[RabbitDelivery]) -> None:
+        """Requeue them after a pause, which grows: what the server refuses now it may refuse for long."""
+        for one in deliveries:
+            times = min(one.unsettled, limits.MOST_REQUEUED)
+            pause = min(limits.HELD_SECONDS * 2**times, limits.LONGEST_HELD_SECONDS)
+            asyncio.get_running_loop().call_later(pause, self.in_flight.requeue, one)
 
     def _is_lost(self, deliveries: Sequence[RabbitDelivery]) -> bool:
         """Whether one of them came on a connection that is lost, or is taken for dead by the server."""

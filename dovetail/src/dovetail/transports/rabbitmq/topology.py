@@ -45,6 +45,8 @@ SUBJECT, ATTEMPT, COPY = "dovetail-subject", "dovetail-attempt", "dovetail-copy"
 #: How many milliseconds it has yet to wait when it comes back, and, where a member may be long in coming,
 #: until when that is by the clock of whoever wrote it.
 LEFT, DUE = "dovetail-left", "dovetail-due"
+#: Says that a message is none, but stands behind all those before it in its queue.
+MARK = "dovetail-mark"
 #: What a dead letter says of a message as large as the server takes; of others it stands before the body.
 LETTER = "dovetail-letter"
 #: What the server says: how often it was delivered before, and where in a stream it lies.
