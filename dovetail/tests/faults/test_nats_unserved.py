@@ -12,10 +12,10 @@ from typing import Any, cast
 import nats
 import pytest
 
-from dovetail import MessageQueue, QueueUnavailable, Worker, connect
+from dovetail import ConfigurationError, MessageQueue, QueueUnavailable, Worker, connect
 from dovetail.testing.conformance.base import recording
 from dovetail.testing.conformance.names import Numbered, numbered, numbers
-from dovetail.testing.conformance.waiting import Seen, all_handled
+from dovetail.testing.conformance.waiting import Seen, all_handled, until
 from dovetail.testing.servers import NatsServer
 from dovetail.transports.nats import topology, trimming
 from dovetail.transports.nats.client import Client
@@ -89,6 +89,23 @@ async def test_removed_it_holds_up_nothing(new_nats_server: NewServer) -> None:
         assert [one.group for one in (await queue.status()).groups] == [ahead.name]
 
 
+async def test_while_its_members_run_it_is_not_removed(new_nats_server: NewServer) -> None:
+    server = await new_nats_server()
+    event = numbered()
+    behind = recording(event, Seen[Numbered]())
+
+    async def is_counted() -> bool:
+        return [one.running for one in await queue.transport.members()] == [1]
+
+    async with connect(server.url) as queue, Worker(queue, [behind]):
+        await queue.publish(event(1))
+        await all_handled(queue, behind.name)
+        await with_damaged_progress(server, behind.name)
+        await until(is_counted, "the member is counted")
+        with pytest.raises(ConfigurationError, match="stop them first"):
+            await queue.remove_group(behind.name)
+
+
 async def test_what_older_versions_claimed_is_noted_when_it_is_seen(
     new_nats_server: NewServer,
 ) -> None:
@@ -108,11 +125,22 @@ async def test_what_older_versions_claimed_is_noted_when_it_is_seen(
         assert await trimmed(queue) == 1
 
 
+def answering(pages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> JetStream:
+    """It gives these pages, one after the other."""
+    api = JetStream(cast(Client, SimpleNamespace(address=SimpleNamespace(shown="here"))), 5)
+
+    async def call(subject: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return pages.pop(0)
+
+    monkeypatch.setattr(api, "call", call)
+    return api
+
+
 @pytest.mark.parametrize(
     "pages",
     [
-        [{"consumers": [{"name": "a"}], "total": 2, "missing": ["b"]}, {"total": 2}],
-        [{"consumers": [{"name": "a"}], "total": 1, "offline": {"b": "unsupported"}}],
+        [{"consumers": [{"name": "a"}], "total": 2, "missing": ["g=b"]}, {"total": 2}],
+        [{"consumers": [{"name": "a"}], "total": 1, "offline": {"g=b": "unsupported"}}],
         [
             {"consumers": [{"name": "a"}, {"name": "b"}], "total": 3},
             {"consumers": [{"name": "b"}], "total": 3},
@@ -124,14 +152,18 @@ async def test_a_list_that_is_not_whole_is_refused(
     pages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So a cluster answers while servers are down, or where a consumer comes or goes between two pages."""
-    api = JetStream(cast(Client, SimpleNamespace(address=SimpleNamespace(shown="here"))), 5)
-
-    async def call(subject: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        return pages.pop(0)
-
-    monkeypatch.setattr(api, "call", call)
+    api = answering(pages, monkeypatch)
     with pytest.raises(QueueUnavailable, match="cannot tell now how far these consumers"):
         await api.every_consumer("dovetail-events")
+
+
+async def test_what_only_looked_and_went_with_its_server_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cluster lists it without its name."""
+    pages = [{"consumers": [{"name": "g=a"}, {"name": ""}], "total": 2, "missing": ["Ab3dXyZ1"]}]
+    api = answering(pages, monkeypatch)
+    assert await api.every_consumer("dovetail-events") == [{"name": "g=a"}]
 
 
 def test_a_server_that_lags_does_not_tell_of_what_it_has_yet_to_hear() -> None:

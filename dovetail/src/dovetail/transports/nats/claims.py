@@ -70,7 +70,7 @@ class Claims:
         try:
             await self._note_listed(listed if is_due else listed - noted)
             if is_due:
-                for consumer in missing:
+                for consumer in missing & await self.noted():  # what was removed meanwhile stays so
                     await self._api.store(_note(consumer))
                 self._renewed = clock.monotonic()
         except DovetailError as error:

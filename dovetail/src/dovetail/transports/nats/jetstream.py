@@ -109,7 +109,7 @@ class JetStream:
         return await self.listed(f"CONSUMER.LIST.{stream}", "consumers")
 
     async def every_consumer(self, stream: str) -> list[dict[str, Any]]:
-        """As `consumers`; QueueUnavailable where the server cannot tell of each of them now."""
+        """As `consumers`; QueueUnavailable where the server cannot tell of each of the groups' now."""
         total, untold = 0, set[str]()
         found: dict[str, dict[str, Any]] = {}
         async for page in self._pages(f"CONSUMER.LIST.{stream}", "consumers"):
@@ -117,8 +117,12 @@ class JetStream:
             # Where one is made or deleted between two pages, another can be left out.
             total = max(total, page.get("total", 0))
             untold |= {*(page.get("missing") or ()), *(page.get("offline") or ())}
-        if untold or len(found) < total:
-            names = ", ".join(sorted(untold)) or f"{total - len(found)} of {total}"
+        found.pop("", None)  # so a cluster lists what no running server has
+        untold -= found.keys()
+        # What looks at a stream for a moment is nobody's progress, and may have gone with its server.
+        lost = {one for one in untold if "=" in one}
+        if lost or len(found) + len(untold) < total:
+            names = ", ".join(sorted(lost)) or f"some of {total}"
             raise QueueUnavailable(
                 f"the queue at {self._client.address.shown} cannot tell now how far these consumers of the "
                 f"stream {stream!r} have come: {names}; are servers of the cluster down?"

@@ -21,6 +21,8 @@ from dovetail.transports.nats.permissions import NotPermitted
 from dovetail.transports.nats.protocol import pub
 from dovetail.transports.nats.requests import asking
 
+_EVENTS = f"{topology.EVENTS}."
+
 
 class MemberAnswer:
     """Answers for one member, with the name of its stream and consumer, as `<stream>.<consumer>`."""
@@ -49,7 +51,14 @@ def _refused(refusal: NotPermitted) -> bool:
 async def members(client: Client, api: JetStream) -> list[Members]:
     """As Transport.members."""
     answering, consumers = await asyncio.gather(_answering(client), group_consumers(api))
-    return [_members(stream, info, answering) for stream, info in consumers]
+    listed = {f"{stream}.{info['name']}" for stream, info in consumers}
+    unserved = [
+        one for one in answering if one not in listed and one.startswith(_EVENTS) and "=" in one
+    ]
+    return [
+        *(_members(stream, info, answering) for stream, info in consumers),
+        *(_of_unserved(one, answering[one]) for one in unserved),
+    ]
 
 
 async def _answering(client: Client) -> Counter[str]:
@@ -62,6 +71,12 @@ async def _answering(client: Client) -> Counter[str]:
     except NobodyListening:
         pass
     return found
+
+
+def _of_unserved(consumer: str, running: int) -> Members:
+    """They run, though no server can tell of their consumer now."""
+    group, subject = topology.split_consumer(consumer.removeprefix(_EVENTS))
+    return Members(group=group, subject=subject, kind="event", running=running, seen=None)
 
 
 def _members(stream: str, info: Mapping[str, Any], answering: Mapping[str, int]) -> Members:

@@ -21,8 +21,8 @@ from dovetail.transports.nats.protocol import OnMessage, pub
 
 #: What the server says of a pull request.
 STANDS, NOBODY_THERE, CONFLICT = b"100", b"503", b"409"
-#: Within what it says with CONFLICT where a request is over a limit of the consumer,
-_OVER_LIMIT = b"Exceeded Max"
+#: Within what it says with CONFLICT where a request asks for more than the consumer's limits let it,
+_OVER_LIMIT = b"Exceeded MaxRequest"
 #: and where the next message is larger than what is left of the bytes that were asked for.
 _OVER_BYTES = b"Exceeds MaxBytes"
 

@@ -93,9 +93,9 @@ class RollbackWatch:
 
     async def _check_all(self) -> None:
         reports = Reports(at_once=True)
-        for stream, consumer in list(self._read):
-            while not await self._checked(stream, consumer, reports):  # noqa: ASYNC110 - no signal
-                await asyncio.sleep(CHECK_AGAIN_SECONDS)
+        left = list(self._read)
+        while left := [one for one in left if not await self._checked(*one, reports)]:  # noqa: ASYNC110
+            await asyncio.sleep(CHECK_AGAIN_SECONDS)
 
     async def _checked(self, stream: str, consumer: str, reports: Reports) -> bool:
         try:
