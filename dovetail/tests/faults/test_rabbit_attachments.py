@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from pamqp import commands
 
 from dovetail import MessageQueue, NobodyListening, Received, connect
+from dovetail.network.protocol import ConnectionLost
 from dovetail.testing.conformance.names import fresh, fresh_subject, question
 from dovetail.testing.conformance.waiting import Seen, until
 from dovetail.testing.servers import Proxy, RabbitServer
@@ -168,3 +170,32 @@ async def test_queue_of_requests_made_by_an_older_version(rabbit_server: RabbitS
         await until(both_were_asked, "they take turns")
         await stop()
         await older.close()
+
+
+async def test_server_that_refuses_transient_queues(
+    rabbit_server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends the connection for it, as AMQP has it for 541; the next one asks for what it takes."""
+    kind, group, consume_bound = question(), fresh("group"), live_channel.consume_bound
+    refused = Seen[str]()
+
+    async def refuse(
+        channel: Channel, declare: Any, exchange: str, key: str, taker: Callable[[Content], None]
+    ) -> None:
+        if declare.queue and not declare.durable:
+            why = "541 INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated"
+            refused.add(why)
+            channel.wire.abort(why)
+            raise ConnectionLost(why)
+        await consume_bound(channel, declare, exchange, key, taker)
+
+    async def answer(body: bytes) -> bytes:
+        return body
+
+    monkeypatch.setattr(live_channel, "consume_bound", refuse)
+    async with connect(rabbit_server.url) as queue:
+        stop = await queue.transport.serve(kind.__subject__, group, answer)
+        async with queue.transport.request(kind.__subject__, b"1", 5.0) as answers:
+            assert await anext(answers) == b"1"
+        await stop()
+    assert len(refused) == 1

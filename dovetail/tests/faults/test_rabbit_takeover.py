@@ -12,8 +12,8 @@ from pamqp import commands
 
 from dovetail import Backoff, Group, MessageQueue, Retry, Worker, connect
 from dovetail.options import QueueOptions
-from dovetail.testing.conformance.base import recording
-from dovetail.testing.conformance.names import Order, fresh, numbers, order
+from dovetail.testing.conformance.base import adding_to, recording
+from dovetail.testing.conformance.names import Numbered, Order, fresh, numbered, numbers, order
 from dovetail.testing.conformance.waiting import LIMIT_SECONDS, Seen, all_handled, until
 from dovetail.testing.servers import RabbitServer
 from dovetail.transports.rabbitmq import limits
@@ -43,9 +43,11 @@ async def operator(rabbit_url: str, queue: MessageQueue) -> AsyncIterator[Client
     await client.close()
 
 
-async def left_behind(queue: MessageQueue, command: type[Order], count: int) -> str:
+async def left_behind(
+    queue: MessageQueue, command: type[Order], count: int, group: Group | None = None
+) -> str:
     """So many commands wait for a group that is gone; gives the name of its queue."""
-    former = recording(command, Seen[Order]())
+    former = group or recording(command, Seen[Order]())
     async with Worker(queue, [former]):
         pass
     await asyncio.gather(*(queue.send(command(number)) for number in range(count)))
@@ -157,3 +159,23 @@ async def test_connection_that_is_lost_has_some(
         assert sorted(numbers(await seen.has(20, within=10))) == list(range(20))
     finally:
         await worker.__aexit__(None, None, None)
+
+
+async def test_group_that_is_back_keeps_its_queue(queue: MessageQueue) -> None:
+    """It claimed the command, was removed, came back, and takes events there now: those are its own."""
+    command, seen, events = order(), Seen[Order](), Seen[Numbered]()
+    event, group = numbered(command.__subject__), recording(command, Seen[Order]())
+    after = Group(group.name)
+    after.on(event)(adding_to(events))
+    await left_behind(queue, command, 1, group)
+    async with Worker(queue, [group]):
+        await all_handled(queue, group.name)
+    async with Worker(queue, [after]):
+        pass
+    await queue.publish(event(2))
+    async with Worker(queue, [recording(command, seen)]):
+        await queue.send(command(3))
+        await seen.has(1)
+    async with Worker(queue, [after]):
+        await all_handled(queue, after.name)
+    assert (numbers(seen.items), numbers(events.items)) == ([3], [2])

@@ -12,7 +12,7 @@ from dovetail import clock
 from dovetail.codec.identifiers import new_id
 from dovetail.delivery import Delivery
 from dovetail.transports.rabbitmq.frames import OURS, Content, Properties
-from dovetail.transports.rabbitmq.topology import ATTEMPT, COPY, DELIVERIES, SUBJECT
+from dovetail.transports.rabbitmq.topology import ACQUIRED, ATTEMPT, COPY, DELIVERIES, SUBJECT
 
 
 class RabbitDelivery(Delivery):
@@ -60,7 +60,8 @@ def delivery_of(content: Content, claimed: str) -> RabbitDelivery:
             delivery.subject = content.key
     else:
         subject = table.get(SUBJECT) or (content.key if content.exchange else claimed)
-        attempt, unsettled = max(1, _number(table, ATTEMPT)), _number(table, DELIVERIES)
+        attempt = max(1, _number(table, ATTEMPT))
+        unsettled = max(_number(table, DELIVERIES), _number(table, ACQUIRED))
         headers = headers_of(content)
         delivery = RabbitDelivery(str(subject), content.body, headers, attempt, unsettled)
     delivery.content, delivery.tag, delivery.size = content, content.tag, len(content.body)

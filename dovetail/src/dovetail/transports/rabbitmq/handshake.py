@@ -27,6 +27,11 @@ _CAPABILITIES: FieldTable = {
 }
 
 
+def numbers_of(version: str) -> tuple[int, ...]:
+    """Of a server, to be compared."""
+    return tuple(int(word) for word in version.split(".")[:3] if word.isdecimal())
+
+
 class NotNow(OSError):
     """The server is there, and does not serve yet."""
 
@@ -76,8 +81,7 @@ class Handshake:
 
     def _check_server(self, properties: dict[str, Any]) -> str:
         product, version = str(properties.get("product", "")), str(properties.get("version", ""))
-        numbers = tuple(int(word) for word in version.split(".")[:2] if word.isdecimal())
-        if product != "RabbitMQ" or numbers < OLDEST_SERVER:
+        if product != "RabbitMQ" or numbers_of(version) < OLDEST_SERVER:
             raise self._wrong(f"is {product} {version}", "RabbitMQ 3.10 or later is needed")
         return version
 

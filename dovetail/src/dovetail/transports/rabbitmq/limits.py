@@ -35,6 +35,9 @@ COMMAND_SECONDS = 10.0
 RETRY_SECONDS = 0.05
 #: The same for what has failed several times.
 LONGEST_RETRY_SECONDS = 2.0
+#: After so long without a message no lost connection has any: the server has noticed, as two heartbeats of
+#: the longest lease are less. Who is counted as reading still was on a node that is down.
+OTHERS_SECONDS = 150.0
 #: Between two tries to get a lock of the server's.
 LOCK_SECONDS = 0.02
 

@@ -13,12 +13,13 @@ from dovetail.transports.rabbitmq.attachments import Attachments
 from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.client import Client
 from dovetail.transports.rabbitmq.frames import Content, Properties
+from dovetail.transports.rabbitmq.handshake import numbers_of
 from dovetail.transports.rabbitmq.publisher import Publisher
 from dovetail.transports.rabbitmq.wire import Wire
 
 #: RabbitMQ's name for "to the channel that asked".
 REPLY_TO = "amq.rabbitmq.reply-to"
-#: The feature that RabbitMQ 4 can be told to refuse.
+#: The feature that RabbitMQ 4 can be told to refuse, and refuses by itself from 4.3 on.
 _NO_TRANSIENT = "transient_nonexcl_queues"
 
 
@@ -36,6 +37,11 @@ class LiveChannel:
         self.on_return: Callable[[Content], None] = lambda content: None
         client.on_connected.append(self._open)
         self.attached = Attachments(client).attached
+
+    @property
+    def refuses_transient(self) -> bool:
+        """Whether the server, unless told otherwise, lets nobody share a queue that goes with its node."""
+        return numbers_of(self._client.version) >= (4, 3)
 
     async def _open(self, wire: Wire) -> None:
         channel = await Channel.open(wire)
@@ -79,12 +85,13 @@ async def own_queue(
 class SharedQueue:
     """A queue that several read; it is gone with the last of them.
 
-    It is transient: a durable one cannot be had, nor made elsewhere, while the node that it began on is down.
+    It is transient unless the server refuses that: a durable one cannot be had, nor made elsewhere, while the
+    node that it began on is down.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, durable: bool) -> None:
         self._name = name
-        self._durable = False
+        self._durable = durable
 
     async def consume(
         self, channel: Channel, exchange: str, key: str, taker: Callable[[Content], None]
@@ -93,6 +100,10 @@ class SharedQueue:
         declare = commands.Queue.Declare(queue=self._name, durable=self._durable, auto_delete=True)
         try:
             await consume_bound(channel, declare, exchange, key, taker)
+        except ConnectionLost as error:
+            if _NO_TRANSIENT in str(error):  # so the server refuses it; the next connection has it
+                self._durable = True
+            raise
         except ChannelClosed as error:
             if not self._is_of_another_kind(error):
                 raise
@@ -100,9 +111,9 @@ class SharedQueue:
             raise ChannelClosed(INTERNAL_ERROR, error.text) from error  # on another channel
 
     def _is_of_another_kind(self, error: ChannelClosed) -> bool:
-        """Whether a member of an older version has made it, or the server lets nobody make transient ones."""
+        """Whether a member of another version has made it."""
         other = error.inequivalent
-        return (other is not None and other.argument == "durable") or _NO_TRANSIENT in error.text
+        return other is not None and other.argument == "durable"
 
 
 async def consume_bound(

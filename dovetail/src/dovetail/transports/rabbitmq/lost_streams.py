@@ -8,6 +8,8 @@ down, however often the server is restarted. What is stored is untouched. No met
 
 from __future__ import annotations
 
+from dovetail.transports.rabbitmq.handshake import numbers_of
+
 MENDED_IN = (3, 11, 3)
 _SAID = "is down or inaccessible"
 
@@ -23,7 +25,7 @@ EXPRESSION = (
 
 def advice(said: str, version: str) -> str:
     """What to do where a server of this version says this; empty where it has nothing to do with it."""
-    numbers = tuple(int(word) for word in version.split(".")[:3] if word.isdecimal())
+    numbers = numbers_of(version)
     if _SAID not in said or not numbers or numbers >= MENDED_IN:
         return ""
     return (

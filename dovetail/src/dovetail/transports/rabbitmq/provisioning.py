@@ -75,8 +75,11 @@ async def claim(wire: Wire, wanted: Claim, options: QueueOptions) -> None:
         if known is None or known.kind != wanted.kind:
             raise CommandClaimed(wanted.subject, _owner(registered, wanted.subject))
         if not known.provisioned:
-            freed = registered.freed.get(wanted.subject, ()) if wanted.kind == "command" else ()
-            copied = await _provision(wire, wanted, options, freed, changed=known.changed)
+            freed = registered.freed.get(wanted.subject, ())
+            # What is claimed again is nobody else's, and may have what waited for it before.
+            former = [one for one in freed if one.queue not in registered]
+            changed = known.changed or any(one.queue == name for one in freed)
+            copied = await _provision(wire, wanted, options, former, changed=changed)
             await claims.add(wire, msgspec.structs.replace(fact, provisioned=True, marked=copied))
 
 
@@ -125,17 +128,17 @@ async def _provision(
     wire: Wire,
     wanted: Claim,
     options: QueueOptions,
-    freed: Sequence[RegisteredClaim],
+    former: Sequence[RegisteredClaim],
     *,
     changed: bool,
 ) -> bool:
     """Make the claim's queue, with what it is to have from before; gives whether that was of the history.
 
     A queue of a claim that has `changed` its kind may have what was for the other one: it stays, and an
-    interrupted try may leave copies there.
+    interrupted try may leave copies there. Commands of `former` claims are for whoever claims them next.
     """
     queue = queue_of(wanted.group, wanted.subject)
-    former = [one for one in freed if one.queue != queue]
+    former = former if wanted.kind == "command" else ()
     has_history = wanted.kind == "event" and wanted.start != "new"
     channel = await Channel.open(wire, confirms=True)
     try:

@@ -98,12 +98,14 @@ class Requests:
             await self.answer(question, answered)
 
         async def attach(channel: Channel) -> None:
-            if shared is None:
-                await own_queue(channel, REQUESTS, subject, tasks.start)
-            else:
+            if shared:
                 await shared.consume(channel, REQUESTS, subject, tasks.start)
+            else:
+                await own_queue(channel, REQUESTS, subject, tasks.start)
 
-        shared = None if group is None else SharedQueue(answers_of(group, subject))
+        shared = group and SharedQueue(
+            answers_of(group, subject), durable=self._live.refuses_transient
+        )
         tasks = AnswerTasks(respond)
         serving = self._live.attached(f"answering {subject}", attach)
         await serving.__aenter__()

@@ -18,7 +18,7 @@ from dovetail import clock
 from dovetail.options import QueueOptions
 from dovetail.transports.rabbitmq import limits
 from dovetail.transports.rabbitmq.backfill import NewArrivals, store
-from dovetail.transports.rabbitmq.channel import Channel
+from dovetail.transports.rabbitmq.channel import INTERNAL_ERROR, Channel, ChannelClosed
 from dovetail.transports.rabbitmq.claims import RegisteredClaim
 from dovetail.transports.rabbitmq.delivery import copied
 from dovetail.transports.rabbitmq.frames import Content, Properties
@@ -110,7 +110,9 @@ class _Emptying:
         #: Marks that have not come back.
         self._marks: set[str] = set()
         self._told_of_others = False
+        self._gone = False
         reading.on_end = self._arrived.set
+        reading.on_cancel = lambda _: self._cancelled()
 
     async def begin(self) -> None:
         """Have the messages sent."""
@@ -122,20 +124,27 @@ class _Emptying:
         self._came.append(content)
         self._arrived.set()
 
+    def _cancelled(self) -> None:
+        self._gone = True
+        self._arrived.set()
+
     async def parts(self) -> AsyncGenerator[list[Content]]:
         """In batches, until nothing is left; each is removed when the next one is asked for."""
+        quiet_since, pause = clock.monotonic(), limits.RETRY_SECONDS
         while True:
             for name in self._names:
                 await self._mark(name)
             while self._marks:
                 part = await self._more()
                 if messages := [one for one in part if not _is_mark(one)]:
+                    quiet_since, pause = clock.monotonic(), limits.RETRY_SECONDS
                     yield messages
                 for one in part:
                     self._remove(one)
-            if await self._is_over():
+            if await self._is_over(clock.monotonic() - quiet_since):
                 return
-            await asyncio.sleep(limits.RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, limits.LONGEST_RETRY_SECONDS)
 
     async def _mark(self, name: str) -> None:
         mark = clock.token()
@@ -153,24 +162,27 @@ class _Emptying:
 
     async def _more(self) -> list[Content]:
         while not self._came:
-            self._arrived.clear()
-            await self._arrived.wait()
             if self._reading.error is not None:
                 raise self._reading.error
+            if self._gone:  # begin anew: it is made again, and is empty
+                raise ChannelClosed(INTERNAL_ERROR, f"a queue of {self._own!r} was removed")
+            self._arrived.clear()
+            await self._arrived.wait()
         part, self._came = self._came, []
         return part
 
-    async def _is_over(self) -> bool:
-        """Whether nobody has anything in flight that may come again.
+    async def _is_over(self, quiet: float) -> bool:
+        """Whether nobody has anything in flight that may come again; nothing has come for so many seconds.
 
-        A connection that was lost has, until the server notices. Where it counts no consumer, not even
-        ours, it had no time to count.
+        A connection that was lost has, until the server notices; one to a node that is down has nothing, and
+        is counted until that is back. Where the server counts no consumer, not even ours, it had no time to.
         """
         for name in self._names:
             found = await self._reading.call(commands.Queue.Declare(queue=name, passive=True))
             if found.consumer_count > 1 and not self._told_of_others:
                 self._told_of_others = True
                 log.warning("others still read the queue %s: waiting until they let go", name)
-            if found.consumer_count != 1 or found.message_count:
+            others = found.consumer_count > 1 and quiet < limits.OTHERS_SECONDS
+            if others or not found.consumer_count or found.message_count:
                 return False
         return True

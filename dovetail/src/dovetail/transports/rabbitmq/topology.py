@@ -50,7 +50,8 @@ MARK = "dovetail-mark"
 #: What a dead letter says of a message as large as the server takes; of others it stands before the body.
 LETTER = "dovetail-letter"
 #: What the server says: how often it was delivered before, and where in a stream it lies.
-DELIVERIES, OFFSET = "x-delivery-count", "x-stream-offset"
+#: From 4.3 on the first counts failures alone, and the second says what it said before.
+DELIVERIES, ACQUIRED, OFFSET = "x-delivery-count", "x-acquired-count", "x-stream-offset"
 
 #: Arguments of queues: how long a stream keeps what it has, and how many copies there are of a stream and of
 #: a queue. The server lets nobody declare what is there with others.
