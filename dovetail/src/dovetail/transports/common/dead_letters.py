@@ -19,24 +19,14 @@ def reason_of(letter: DeadLetter) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(letter, body=b""))
 
 
-def letter_of(reason: bytes | str, id: str, body: bytes) -> DeadLetter:
-    """The letter of this id again. Raises msgspec.DecodeError for what is none."""
+def letter_of(reason: bytes | str, id: str, body: bytes, log: logging.Logger) -> DeadLetter | None:
+    """The letter of this id again. What others put among them is left alone, and a warning names its id."""
     try:
         letter = _decoder.decode(reason)
-    except RecursionError as error:
-        raise msgspec.DecodeError("nested too deeply") from error
-    return msgspec.structs.replace(letter, id=id, body=body)
-
-
-def letter_or_none(
-    reason: bytes | str, id: str, body: bytes, log: logging.Logger
-) -> DeadLetter | None:
-    """As `letter_of`. What others put among the dead letters is left alone, and a warning names its id."""
-    try:
-        return letter_of(reason, id, body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         log.warning("what others put among the dead letters as %s is none: %s", id, error)
         return None
+    return msgspec.structs.replace(letter, id=id, body=body)
 
 
 async def at_most(

@@ -8,7 +8,7 @@ from typing import Any
 
 from dovetail.dead_letter import DeadLetter, LetterFilter
 from dovetail.limits import FIRST_PAGE, PAGE, PAGE_BYTES
-from dovetail.transports.common.dead_letters import letter_or_none
+from dovetail.transports.common.dead_letters import letter_of
 from dovetail.transports.nats import topology
 from dovetail.transports.nats.jetstream import JetStream
 from dovetail.transports.nats.stream_reader import StoredMessage, StreamReader
@@ -97,4 +97,4 @@ def _those_wanted(wanted: LetterFilter, page: list[StoredMessage]) -> list[DeadL
 
 
 def _letter(message: StoredMessage) -> DeadLetter | None:
-    return letter_or_none(message.headers.get(HEADER, ""), str(message.sequence), message.body, log)
+    return letter_of(message.headers.get(HEADER, ""), str(message.sequence), message.body, log)

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from pamqp import commands
 from pamqp.common import FieldTable
 
@@ -176,12 +175,8 @@ def matching(page: Sequence[Content], wanted: LetterFilter) -> list[_Found]:
     """The letters that match. What others put there is left alone."""
     found: list[_Found] = []
     for content in page:
-        try:
-            letter = _letter_in(content)
-        except msgspec.DecodeError as error:
-            log.warning("what others put among the dead letters is none: %s", error)
-            continue
-        if wanted.takes(letter):
+        letter = _letter_in(content)
+        if letter is not None and wanted.takes(letter):
             found.append((content, letter))
     return found
 
@@ -236,12 +231,12 @@ async def _replayed_before(wire: Wire, queue: str) -> set[str]:
         await channel.close()
 
 
-def _letter_in(content: Content) -> DeadLetter:
-    """The dead letter that a message holds. Raises msgspec.DecodeError where it is none."""
+def _letter_in(content: Content) -> DeadLetter | None:
+    """The dead letter that a message holds; None where it is none."""
     reason, body = (content.headers or {}).get(LETTER), content.body
     if not isinstance(reason, str):
         reason, _, body = content.body.partition(b"\n")
-    return letter_of(reason, content.properties.message_id or "", body)
+    return letter_of(reason, content.properties.message_id or "", body, log)
 
 
 def _copy(letter: DeadLetter, remembered: str) -> Properties:

@@ -98,14 +98,15 @@ class Requests:
             await self.answer(question, answered)
 
         async def attach(channel: Channel) -> None:
-            if shared:
-                await shared.consume(channel, REQUESTS, subject, tasks.start)
-            else:
+            if shared is None:
                 await own_queue(channel, REQUESTS, subject, tasks.start)
+            else:
+                await shared.consume(channel, REQUESTS, subject, tasks.start)
 
-        shared = group and SharedQueue(
-            answers_of(group, subject), durable=self._live.refuses_transient
-        )
+        shared: SharedQueue | None = None
+        if group is not None:
+            name = answers_of(group, subject)
+            shared = SharedQueue(name, durable=self._live.refuses_transient)
         tasks = AnswerTasks(respond)
         serving = self._live.attached(f"answering {subject}", attach)
         await serving.__aenter__()

@@ -16,7 +16,7 @@ from dovetail.transports.common.dead_letters import (
     at_most,
     count_by_group,
     in_steps,
-    letter_or_none,
+    letter_of,
     reason_of,
 )
 from dovetail.transports.redis.client import Client
@@ -116,4 +116,4 @@ def _parts(id: str) -> tuple[int, ...]:
 def _letter(entry: tuple[bytes, Fields]) -> DeadLetter | None:
     letter_id, fields = entry
     body, headers, _ = content_of(fields)
-    return letter_or_none((headers or {}).get("letter", ""), letter_id.decode(), body, log)
+    return letter_of((headers or {}).get("letter", ""), letter_id.decode(), body, log)
