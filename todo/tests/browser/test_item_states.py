@@ -123,9 +123,9 @@ async def test_without_a_queue_nothing_is_accepted_and_the_text_stays(
         await expect(page.locator("#banner")).to_contain_text("nothing is accepted")
         await expect(page.get_by_text("Updates by itself")).to_have_count(0)
         await server.start()
+        await live(page)
         await page.get_by_role("button", name="Add", exact=True).click()
         await expect(page.locator("#items .text")).to_have_text(["Buy milk", "one"])
-        await live(page)
 
 
 async def test_who_is_overtaken_is_shown_what_became_of_theirs(

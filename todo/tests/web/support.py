@@ -125,7 +125,11 @@ class EventStream:
             await self._task
 
     async def delta(self) -> dict[str, Any]:
-        """The next one."""
+        """The next one of the list's. How queue and database are comes in between."""
+        return await self._first(lambda one: one["kind"] != "status")
+
+    async def anything(self) -> dict[str, Any]:
+        """The next delta, or how queue and database are."""
         while not self._read:
             body: str = (await self._next())["body"].decode()
             assert body.endswith("\n\n")
@@ -152,7 +156,7 @@ class EventStream:
 
     async def _first(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not fits(delta := await self.delta()):
+            while not fits(delta := await self.anything()):
                 pass
         return delta
 

@@ -31,7 +31,8 @@ class Broadcast:
     def __init__(self, wake: Callable[[], None]) -> None:
         self.recent = RecentDeltas()
         self.unsaved = UnsavedChanges()
-        self.status = StatusDelta()
+        #: How queue and database are; None as long as nobody has looked.
+        self.status: StatusDelta | None = None
         #: The latest failure of each item that has one.
         self.failed: dict[str, Failed] = {}
         self._wake = wake
@@ -88,9 +89,8 @@ class Broadcast:
 
     def state(self, status: StatusDelta) -> None:
         """How queue and database are."""
-        if status != self.status:
-            self.status = status
-            self.tell(status)
+        self.status = status
+        self._wake()
 
     def look_back(self, now: float) -> None:
         """Where something was left out, let the pages read the list again; at most every two seconds."""

@@ -138,6 +138,7 @@ class LivePages:
 
     def _start(self) -> None:
         self._looked_at = -LATE
+        self._broadcast.status = None
         self._subscription.lost()
         self._stale.begin()
         self._task = asyncio.create_task(self._keep(), name="live pages")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from todo.web.live.broadcast import Broadcast
-from todo.web.live.deltas import encode
+from todo.web.live.deltas import StatusDelta, encode
 from todo.web.live.recent_deltas import StreamPosition
 
 #: Seconds after which a silent connection gets a sign of life, so that proxies keep it open, and so that who
@@ -23,6 +23,7 @@ class PageStream:
         self._place = place
         self._there = asyncio.Event()
         self._ended = False
+        self._told: StatusDelta | None = None
 
     def wake(self) -> None:
         """There is more."""
@@ -35,12 +36,20 @@ class PageStream:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """What to send, whenever there is something."""
-        # How queue and database are, which may have changed long before this place.
-        yield b"data: %s\n\n" % encode(self._broadcast.status)
         while not self._ended:
             self._there.clear()
             chunk, self._place = self._broadcast.recent.after(self._place)
-            yield chunk or await self._sign_of_life()
+            yield self._status() + chunk or await self._sign_of_life()
+
+    def _status(self) -> bytes:
+        """How queue and database are, once that is known and whenever it is another. It has no place in the
+        stream, since no gap in that may hide it.
+        """
+        status = self._broadcast.status
+        if status is None or status == self._told:
+            return b""
+        self._told = status
+        return b"data: %s\n\n" % encode(status)
 
     async def _sign_of_life(self) -> bytes:
         try:

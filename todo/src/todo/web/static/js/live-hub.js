@@ -74,7 +74,6 @@ export class LiveHub {
     if (!frame.id) this.#status = frame;
     else if (frame.delta.kind === "reset") this.#kept = [];
     else this.#kept.push(frame);
-    if (frame.delta.kind === "status") this.#status = { id: "", delta: frame.delta };
     if (this.#kept.length > MOST_KEPT) this.#kept.shift();
     for (const tell of this.#tabs.keys()) this.#tell(tell, frame);
   }

@@ -13,9 +13,10 @@ import * as state from "./state.js";
 const AGAIN = 2_000;
 const listeners = new Set();
 let timer = null;
-let status = { live: "starting", queue: "ok", database: "ok", waiting: 0, more: false };
+// Of queue and database nothing is known before the server has told.
+let status = { live: "starting", told: false, queue: "ok", database: "ok", waiting: 0, more: false };
 
-// Told of {live, queue, database, waiting, more} whenever one of them changes.
+// Told of {live, told, queue, database, waiting, more} whenever one of them changes.
 export function onStatus(listener) {
   listeners.add(listener);
   listener(status);
@@ -35,7 +36,7 @@ const KINDS = {
   superseded: ({ id, change }) => supersede(id, textOf(id, change)),
 };
 const OTHERS = {
-  status: ({ queue, database, waiting, more }) => stand({ queue, database, waiting, more }),
+  status: ({ queue, database, waiting, more }) => stand({ told: true, queue, database, waiting, more }),
   reset: () => read(asked()),
 };
 
