@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import permutations
+from unittest.mock import AsyncMock
 
 import pytest
 from starlette.applications import Starlette
@@ -326,6 +327,18 @@ async def test_nothing_is_sent_while_nothing_changes(
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.6):
                 await stream.anything()
+
+
+async def test_trouble_is_told_amid_more_changes_than_can_be(
+    app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "MOST_A_SECOND", 0)
+    async with EventStream(app) as stream:
+        await stream.until("status", queue="ok")
+
+        monkeypatch.setattr(poll, "queue_state", AsyncMock(return_value="full"))
+        app.state.live.look_again()
+        await stream.until("status", queue="full")
 
 
 async def test_what_is_no_event_of_ours_is_left_out(app: Starlette, queue: MessageQueue) -> None:
