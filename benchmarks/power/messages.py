@@ -141,7 +141,7 @@ class MessageLoad(Load):
         async with self._connect() as queue:
             async with Worker(queue, [counting(name, stored, LIMIT_SECONDS)]):
                 await self._wait_handled(queue, name, stored)
-            await queue.remove_group(name)
+            await queue.remove_group(name, force=True)
         return stored
 
     async def _wait_handled(self, queue: MessageQueue, name: str, seen: Counter[str]) -> None:
