@@ -27,6 +27,8 @@ _CUTS = (*(0.004 * n for n in range(4, 14)), *(0.28 + 0.005 * n for n in range(1
 
 
 _SLOW = (("g0", Behaviour("succeeds", 1, 8.0)),)
+_LONG = (("g0", Behaviour("succeeds", 1, 1.0)),)
+_HANGING = (("g0", Behaviour("hangs", 1, 60.0)),)
 _BUSY = (("g0", Behaviour("succeeds", 1, 0.005)),)
 
 _DEADLY = (("g0", Behaviour("dies", 1000)),)
@@ -136,6 +138,16 @@ _ANY: dict[str, Scenario] = {
         messages=tuple(Planned(n, "sim.a", publisher="p", at=3.0) for n in range(5)),
         faults=(Fault("m0", "drains", 1.0, 150.0),),
         keep=5.0,
+    ),
+    "members are stopped while they handle": Scenario(
+        seed=1,
+        groups=(_group(lease=5.0),),
+        members=(Member("m0", ("g0",), drain=6.0), Member("m1", ("g0",), drain=6.0), PUBLISHER),
+        messages=tuple(
+            Planned(n, "sim.a", publisher="p", at=1.0, behaviours=_HANGING if n == 9 else _LONG)
+            for n in range(60)
+        ),
+        faults=tuple(Fault(f"m{n % 2}", "drains", 2.3 + 5.0 * n, 1.0) for n in range(8)),
     ),
     "a message kills its workers": Scenario(
         seed=1,
