@@ -82,6 +82,21 @@ _ANY: dict[str, Scenario] = {
         faults=(Fault(QUEUE, "killed", 1.5, 8.0),),
         disk=(0.01, 0.05),
     ),
+    "the server stands still while handlers publish": Scenario(
+        seed=1,
+        groups=(_group(lease=30.0),),
+        members=(Member("m0", ("g0",)), PUBLISHER),
+        messages=(
+            *(
+                Planned(
+                    n, "sim.a", publisher="p", at=1.0, behaviours=_LONG, causes=(("g0", (n + 10,)),)
+                )
+                for n in range(10)
+            ),
+            *(Planned(n, "sim.b") for n in range(10, 20)),
+        ),
+        faults=(Fault(QUEUE, "frozen", 2.5, 8.0),),
+    ),
     "messages wait for the handler": Scenario(
         seed=1,
         groups=(_group(),),

@@ -14,6 +14,9 @@ from simulation.servers.base import FakeServer
 
 Result = TypeVar("Result")
 
+#: Steps of the event loop until a connection that asyncio has accepted is known to the server.
+_ACCEPTING_STEPS = 3
+
 
 class ThreadedServer(Server):
     """What tests do with a real server, they can do with this: kill it, freeze it, start it again.
@@ -78,6 +81,7 @@ class ThreadedServer(Server):
     async def _leave(self) -> None:
         await super()._leave()
         if self._thread is not None:
+            await self._there(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             await asyncio.to_thread(self._thread.join)
         self._loop.close()
@@ -88,10 +92,16 @@ class ThreadedServer(Server):
     async def _crash(self) -> None:
         assert self._listener is not None
         self._listener.close()
+        for _ in range(_ACCEPTING_STEPS):
+            await asyncio.sleep(0)
         self.fake.crash()
         with contextlib.suppress(TimeoutError):  # connections that were aborted just now
             await asyncio.wait_for(self._listener.wait_closed(), 1)
         self._listener = None
+
+    async def _end(self) -> None:
+        self.fake.close()
+        await asyncio.sleep(0)  # sockets are closed in the next step
 
     async def _there(self, work: Coroutine[Any, Any, Result]) -> Result:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))

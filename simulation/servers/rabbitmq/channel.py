@@ -240,11 +240,10 @@ class Channel:
                 consumer.queue.settle(consumer, entries)
 
     def _nack(self, command: commands.Basic.Nack) -> None:
-        if not command.requeue:
-            raise not_simulated("nack without requeue")
         for consumer, entries in self._taken(command.delivery_tag, command.multiple).items():
             if not consumer.queue.deleted:
-                consumer.queue.requeue(consumer, entries)
+                queue = consumer.queue
+                (queue.requeue if command.requeue else queue.reject)(consumer, entries)
 
     def _taken(self, tag: int, multiple: bool) -> dict[Consumer, list[Entry]]:
         """What is settled by this, by the consumers that had it."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from simulation.servers.base import FakeServer
 from simulation.servers.rabbitmq.log import Log
 from simulation.servers.rabbitmq.messages import Message
+from simulation.servers.rabbitmq.refusals import not_simulated
 
 Confirm = Callable[[], None]
 
@@ -97,6 +98,10 @@ class Queue(ABC):
     @abstractmethod
     def requeue(self, consumer: Consumer, entries: Sequence[Entry]) -> None:
         """These are to be delivered again."""
+
+    def reject(self, consumer: Consumer, entries: Sequence[Entry]) -> None:
+        """These are dead: they go where the queue's dead letters go, or nowhere."""
+        raise not_simulated(f"nack without requeue, on {self.name}")
 
     def consume(self, consumer: Consumer, begun: Callable[[], object]) -> None:
         """Have it get messages; `begun` is called before the first."""

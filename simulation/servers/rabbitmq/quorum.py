@@ -1,11 +1,11 @@
-"""Quorum queues: everything is written first; deliveries are counted; messages expire into another queue."""
+"""Quorum queues: everything is written first; deliveries are counted; what is dead moves to another queue."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from simulation.servers.base import FakeServer
 from simulation.servers.rabbitmq.messages import Message
@@ -30,18 +30,20 @@ _NOTICED_SECONDS = (0.0, 0.05)
 
 #: Puts a message into another queue; gives whether there is one, and calls back when it is kept there.
 Move = Callable[[Message, Confirm], bool]
+#: Why a message goes to the exchange for dead letters.
+Reason = Literal["expired", "rejected"]
 
 
 class QuorumQueue(Queue):
-    """What is requeued comes before everything else. `move` is where expired messages go."""
+    """What is requeued comes before everything else. `move` is where dead messages go."""
 
     def __init__(self, name: str, declaration: Declaration, server: FakeServer, move: Move) -> None:
         super().__init__(name, declaration, server)
         self._returned: deque[Entry] = deque()
         self._messages: deque[Entry] = deque()
         self._published = 0
-        #: Expired, and not kept elsewhere yet.
-        self._expired: dict[Entry, None] = {}
+        #: Dead, by the reason, and not kept elsewhere yet.
+        self._dead: dict[Entry, Reason] = {}
         self._move = move
         arguments = declaration.arguments
         ttl = arguments.get("x-message-ttl")
@@ -52,7 +54,7 @@ class QuorumQueue(Queue):
         #: What consumers had when the process ended; it is noticed a moment after the next start.
         self._orphans: list[Entry] = []
         self._noticing: asyncio.TimerHandle | None = None
-        #: Expired, while there was no queue to move to.
+        #: Dead, while there was no queue to move to.
         self._unmoved: list[Entry] = []
         self._moving_again: asyncio.TimerHandle | None = None
         #: By channel, how many of its commands are not written yet, and what it keeps to itself meanwhile.
@@ -86,6 +88,15 @@ class QuorumQueue(Queue):
         def written() -> None:
             self._left_behind([one for one in entries if one in consumer.held])
             for one in entries:
+                consumer.held.pop(one, None)
+
+        self._command(consumer, written)
+
+    def reject(self, consumer: Consumer, entries: Sequence[Entry]) -> None:
+        def written() -> None:
+            for one in entries:
+                if one in consumer.held and self._dead_letter_exchange is not None:
+                    self._die(one, "rejected")
                 consumer.held.pop(one, None)
 
         self._command(consumer, written)
@@ -166,7 +177,7 @@ class QuorumQueue(Queue):
         self._noticing = None
         self._left_behind(self._orphans)
         self._orphans = []
-        for entry in list(self._expired):  # it may be in the other queue already
+        for entry in list(self._dead):  # it may be in the other queue already
             self._move_on(entry)
         self._changed()
 
@@ -185,7 +196,7 @@ class QuorumQueue(Queue):
             consumer.channel.deliver(consumer, entry, message)
             self._expire()
 
-    # Expiry
+    # Expiry, and what else ends in the exchange for dead letters
 
     def _expire(self) -> None:
         """Only what is first in the queue expires."""
@@ -200,12 +211,15 @@ class QuorumQueue(Queue):
                 self._timer = loop.call_at(first.expires, self._changed)
                 return
             (self._returned or self._messages).popleft()
-            self._expired[first] = None
-            self._move_on(first)
+            self._die(first, "expired")
 
     def _first(self) -> Entry | None:
         queue = self._returned or self._messages
         return queue[0] if queue else None
+
+    def _die(self, entry: Entry, reason: Reason) -> None:
+        self._dead[entry] = reason
+        self._move_on(entry)
 
     def _move_on(self, entry: Entry) -> None:
         """It is ours until the other queue has it; a crash in between leaves it in both."""
@@ -213,12 +227,12 @@ class QuorumQueue(Queue):
         died: dict[str, Any] = {
             "x-first-death-exchange": message.exchange,
             "x-first-death-queue": self.name,
-            "x-first-death-reason": "expired",
+            "x-first-death-reason": self._dead[entry],
         }
         exchange = str(self._dead_letter_exchange)
         key = message.key if self._dead_letter_key is None else str(self._dead_letter_key)
         moved = message.with_headers(died).moved(exchange, key)
-        if not self._move(moved, lambda: self._log.write(lambda: self._expired.pop(entry, None))):
+        if not self._move(moved, lambda: self._log.write(lambda: self._dead.pop(entry, None))):
             self._unmoved.append(entry)
             if self._moving_again is None:
                 loop = asyncio.get_running_loop()
