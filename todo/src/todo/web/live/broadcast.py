@@ -89,8 +89,9 @@ class Broadcast:
 
     def state(self, status: StatusDelta) -> None:
         """How queue and database are."""
-        self.status = status
-        self._wake()
+        if status != self.status:
+            self.status = status
+            self._wake()
 
     def look_back(self, now: float) -> None:
         """Where something was left out, let the pages read the list again; at most every two seconds."""
