@@ -53,7 +53,9 @@ def a_new_group_may_want_no_history(scenario: Scenario, history: History) -> lis
     stored: dict[int, float] = {}
     wrong = []
     for one in history.seen:
-        if one.what in ("sent", "stored", "confirmed"):
+        if one.what == "sent":  # it may be stored at any time from now on
+            stored.pop(one.number, None)
+        elif one.what in ("stored", "confirmed"):
             stored[one.number] = one.at
         elif one.what == "delivered":
             begin = begins.get(one.group.split("/")[0], 0.0)
