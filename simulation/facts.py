@@ -20,11 +20,40 @@ def told_apart(scenario: Scenario, history: History) -> list[Seen]:
     if scenario.queue != "rabbitmq":
         return history.seen
     sent = Counter(one.number for one in history.of("sent"))
-    copied = {number for number, times in sent.items() if times > 1}
+    copied = {number for number, times in sent.items() if times > 1} | may_be_doubled(history)
     copied |= {one.number for one in history.of("replayed")}
     if any(one.note.startswith("replay") for one in history.of("gave up")):
         copied |= {one.number for one in history.of("buried")}
     return [one for one in history.seen if one.number not in copied]
+
+
+def may_be_doubled(history: History) -> set[int]:
+    """What RabbitMQ may have twice although it was published once.
+
+    A connection was lost before the confirm, and it was published again; or a member was gone before it had
+    let go of what it had put into another queue, for a retry or for the next part of a pause.
+    """
+    workers, away = {one.host for one in history.of("joined")}, Counter[str]()
+    sending: dict[tuple[str, int], None] = {}
+    waiting: dict[tuple[str, str], int] = {}
+    doubled: set[int] = set()
+    for one in history.seen:
+        if one.what in ("killed", "frozen", "cut"):
+            away[one.host] += 1
+            doubled |= {number for host, number in sending if one.host in (host, QUEUE)}
+            doubled |= set(waiting.values()) if one.host in {QUEUE, *workers} else set()
+        elif one.what in ("thawed", "healed"):
+            away[one.host] -= 1
+        elif one.what == "sent":
+            sending[one.host, one.number] = None
+            doubled |= {one.number} if away[one.host] or away[QUEUE] else set()
+        elif one.what in ("stored", "refused", "confirmed"):
+            sending.pop((one.host, one.number), None)
+        elif one.what in ("retried", "released"):
+            waiting[one.group, one.key] = one.number
+        elif one.what == "delivered":
+            waiting.pop((one.group, one.key), None)
+    return doubled
 
 
 def first_of(history: History, what: What) -> dict[int, int]:
