@@ -11,6 +11,8 @@ from simulation.scenario import QUEUE, Member, Scenario
 
 #: For so long every queue remembers the id of what was published.
 REMEMBERED_SECONDS = 110.0
+#: For so long after a host is back, what kept it away may still matter: its connection may be lost only then.
+MATTERS_SECONDS = 6.0
 
 Place = tuple[str, int]
 
@@ -34,6 +36,7 @@ def may_be_doubled(history: History) -> set[int]:
     let go of what it had put into another queue, for a retry or for the next part of a pause.
     """
     workers, away = {one.host for one in history.of("joined")}, Counter[str]()
+    back: dict[str, float] = {}
     sending: dict[tuple[str, int], None] = {}
     waiting: dict[tuple[str, str], int] = {}
     doubled: set[int] = set()
@@ -44,13 +47,17 @@ def may_be_doubled(history: History) -> set[int]:
             doubled |= set(waiting.values()) if one.host in {QUEUE, *workers} else set()
         elif one.what in ("thawed", "healed"):
             away[one.host] -= 1
-        elif one.what == "sent":
-            sending[one.host, one.number] = None
-            doubled |= {one.number} if away[one.host] or away[QUEUE] else set()
+            back[one.host] = one.at
+        elif one.what in ("sent", "retried", "released"):
+            hosts = (one.host, QUEUE)
+            if any(away[host] or one.at < back.get(host, -inf) + MATTERS_SECONDS for host in hosts):
+                doubled.add(one.number)
+            if one.what == "sent":
+                sending[one.host, one.number] = None
+            else:
+                waiting[one.group, one.key] = one.number
         elif one.what in ("stored", "refused", "confirmed"):
             sending.pop((one.host, one.number), None)
-        elif one.what in ("retried", "released"):
-            waiting[one.group, one.key] = one.number
         elif one.what == "delivered":
             waiting.pop((one.group, one.key), None)
     return doubled

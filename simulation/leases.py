@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulation.facts import member_of
+from simulation.facts import MATTERS_SECONDS, member_of
 from simulation.history import History, Seen
 from simulation.scenario import QUEUE, Scenario
 
@@ -108,9 +108,8 @@ class Leases:
         return True
 
 
-#: What a host says of a message has certainly arrived after so many seconds, where nothing is in the way; and
-#: for so long after it is gone, what was in the way may still matter.
-ARRIVES_SECONDS, MATTERS_SECONDS = 2.0, 6.0
+#: What a host says of a message has certainly arrived after so many seconds, where nothing is in the way.
+ARRIVES_SECONDS = 2.0
 #: So many commands, one after the other, may lie between two renewals of a lease.
 COMMANDS_BETWEEN_RENEWALS = 8
 
