@@ -8,11 +8,10 @@ from math import inf
 from simulation.history import History, Seen, What
 from simulation.messages import COMMANDS
 from simulation.scenario import QUEUE, Member, Scenario
+from simulation.troubles import Troubles
 
 #: For so long every queue remembers the id of what was published.
 REMEMBERED_SECONDS = 110.0
-#: For so long after a host is back, what kept it away may still matter: its connection may be lost only then.
-MATTERS_SECONDS = 6.0
 
 Place = tuple[str, int]
 
@@ -35,22 +34,16 @@ def may_be_doubled(history: History) -> set[int]:
     A connection was lost before the confirm, and it was published again; or a member was gone before it had
     let go of what it had put into another queue, for a retry or for the next part of a pause.
     """
-    workers, away = {one.host for one in history.of("joined")}, Counter[str]()
-    back: dict[str, float] = {}
+    workers, troubles = {one.host for one in history.of("joined")}, Troubles(history)
     sending: dict[tuple[str, int], None] = {}
     waiting: dict[tuple[str, str], int] = {}
     doubled: set[int] = set()
     for one in history.seen:
         if one.what in ("killed", "frozen", "cut"):
-            away[one.host] += 1
             doubled |= {number for host, number in sending if one.host in (host, QUEUE)}
             doubled |= set(waiting.values()) if one.host in {QUEUE, *workers} else set()
-        elif one.what in ("thawed", "healed"):
-            away[one.host] -= 1
-            back[one.host] = one.at
         elif one.what in ("sent", "retried", "released"):
-            hosts = (one.host, QUEUE)
-            if any(away[host] or one.at < back.get(host, -inf) + MATTERS_SECONDS for host in hosts):
+            if troubles.between(one.host, one.at, one.at):
                 doubled.add(one.number)
             if one.what == "sent":
                 sending[one.host, one.number] = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulation.facts import MATTERS_SECONDS, member_of
+from simulation.facts import member_of
 from simulation.history import History, Seen
-from simulation.scenario import QUEUE, Scenario
+from simulation.scenario import Scenario
+from simulation.troubles import MATTERS_SECONDS, Troubles
 
 #: A host renews every third of a lease, and a message to the queue may be so long on the way, in seconds.
 ON_THE_WAY = 0.1
@@ -119,7 +120,7 @@ class ServerLeases(Leases):
 
     def __init__(self, scenario: Scenario, history: History) -> None:
         super().__init__(scenario)
-        self._troubles = _troubles(history)
+        self._troubles = Troubles(history)
         self._scenario = scenario
 
     def see(self, one: Seen) -> None:
@@ -138,41 +139,23 @@ class ServerLeases(Leases):
             return False
         if self._commands(held.seen.host) > held.lease * 2 / 3 - ON_THE_WAY:
             return False
-        return self._untroubled(held.seen.host, held.seen.at - 2 * held.lease - MATTERS_SECONDS, at)
+        began = held.seen.at - 2 * held.lease - MATTERS_SECONDS
+        return not self._troubles.between(held.seen.host, began, at)
 
     def takes_effect(self, one: Seen) -> bool:
         """Whether what a host has just said of a message counts for certain."""
         arrives = one.at + ARRIVES_SECONDS + self._commands(one.host)
-        return self._untroubled(one.host, one.at, arrives) and super().takes_effect(one)
+        troubled = self._troubles.between(one.host, one.at, arrives)
+        return not troubled and super().takes_effect(one)
 
     def is_fresh(self, one: Seen) -> bool:
         """Whether the queue has certainly delivered this just now, and not long ago."""
-        return self._untroubled(one.host, one.at, one.at)
+        return not self._troubles.between(one.host, one.at, one.at)
 
     def _commands(self, host: str) -> float:
         """What those take that may lie between two renewals; each may wait for two writes to the disk."""
         slowest = member_of(self._scenario, host).latency[1] + self._scenario.disk[1]
         return COMMANDS_BETWEEN_RENEWALS * 2 * slowest
-
-    def _untroubled(self, host: str, start: float, end: float) -> bool:
-        troubles = (*self._troubles.get(host, ()), *self._troubles.get(QUEUE, ()))
-        return not any(start <= last + MATTERS_SECONDS and first <= end for first, last in troubles)
-
-
-def _troubles(history: History) -> dict[str, list[tuple[float, float]]]:
-    """When each host, and the queue, was away."""
-    began: dict[str, list[float]] = {}
-    troubles: dict[str, list[tuple[float, float]]] = {}
-    for one in history.of("frozen", "cut", "thawed", "healed", "killed"):
-        if one.what in ("frozen", "cut"):
-            began.setdefault(one.host, []).append(one.at)
-        elif one.what == "killed":
-            troubles.setdefault(one.host, []).append((one.at, float("inf")))
-        elif began.get(one.host):
-            troubles.setdefault(one.host, []).append((began[one.host].pop(0), one.at))
-    for host, starts in began.items():
-        troubles.setdefault(host, []).extend((start, float("inf")) for start in starts)
-    return troubles
 
 
 def leases(scenario: Scenario, history: History) -> Leases:

@@ -49,10 +49,8 @@ def attempts_are_counted(scenario: Scenario, history: History) -> list[str]:
             counted = {place: (1, most) for place, (_, most) in counted.items()}
         if one.what == "delivered":
             least, most = counted.get(place, (1, 1))
-            if not leases.is_fresh(
-                one
-            ):  # it may have been on the way for as long as its host was away
-                least = 1
+            # A stale one may have been on the way for as long as its host was away.
+            least = least if leases.is_fresh(one) else 1
             if not least <= one.attempt <= most:
                 wrong.append(f"{one}; it should be between {least} and {most}")
             # Over a server what was said before may yet arrive; on RabbitMQ a retry is a copy beside it.

@@ -236,17 +236,15 @@ class Channel:
 
     def _ack(self, command: commands.Basic.Ack) -> None:
         for consumer, entries in self._taken(command.delivery_tag, command.multiple).items():
-            if not consumer.queue.deleted:
-                consumer.queue.settle(consumer, entries)
+            consumer.queue.settle(consumer, entries)
 
     def _nack(self, command: commands.Basic.Nack) -> None:
         for consumer, entries in self._taken(command.delivery_tag, command.multiple).items():
-            if not consumer.queue.deleted:
-                queue = consumer.queue
-                (queue.requeue if command.requeue else queue.reject)(consumer, entries)
+            queue = consumer.queue
+            (queue.requeue if command.requeue else queue.reject)(consumer, entries)
 
     def _taken(self, tag: int, multiple: bool) -> dict[Consumer, list[Entry]]:
-        """What is settled by this, by the consumers that had it."""
+        """What is settled by this, by the consumers that had it; nothing of a queue that is gone."""
         if multiple:
             tags = [one for one in self._unsettled if not tag or one <= tag]
         else:
@@ -256,7 +254,8 @@ class Channel:
         taken: dict[Consumer, list[Entry]] = {}
         for one in tags:
             delivered = self._unsettled.pop(one)
-            taken.setdefault(delivered.consumer, []).append(delivered.entry)
+            if not delivered.consumer.queue.deleted:
+                taken.setdefault(delivered.consumer, []).append(delivered.entry)
         return taken
 
     _METHODS: ClassVar[Mapping[str, Callable[[Channel, Any], None]]] = {
