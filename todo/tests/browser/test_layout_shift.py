@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -11,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dovetail import connect
 from dovetail.testing.servers import NatsServer
-from todo.monitoring.readiness import QueueState
 from todo.settings import Settings
 from todo.store import Store
 from todo.web.app import create_app
@@ -83,7 +83,6 @@ async def test_nothing_moves_on_a_slow_connection(
     app.add_middleware(InPieces)
     context = await browser.new_context(viewport={"width": width, "height": 800})
     page = await context.new_page()
-
     await page.add_init_script(WHOLE)
 
     async with serving(app) as web:
@@ -98,11 +97,7 @@ async def test_nothing_moves_on_a_slow_connection(
 async def test_trouble_moves_the_page_only_once_it_lasts(
     running: Running, page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    state: QueueState = "ok"
-
-    async def queue_state(*_: object) -> QueueState:
-        return state
-
+    queue_state = AsyncMock(return_value="ok")
     monkeypatch.setattr(poll, "queue_state", queue_state)
     app = create_app(running.queue, running.store, Settings(data_dir=tmp_path))
     banner, lost = page.locator("#banner"), page.get_by_text("Connection lost")
@@ -112,18 +107,18 @@ async def test_trouble_moves_the_page_only_once_it_lasts(
         await page.goto(web)
         await live(page)
         await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))
-        state = "unreachable"
+        queue_state.return_value = "unreachable"
         app.state.live.look_again()
         await expect(lost).to_be_visible()
         await page.clock.run_for(1_400)
         await expect(banner).to_be_empty()
-        state = "ok"
+        queue_state.return_value = "ok"
         app.state.live.look_again()
         await live(page)
         await page.clock.run_for(1_400)
         await expect(banner).to_be_empty()
 
-        state = "unreachable"
+        queue_state.return_value = "unreachable"
         app.state.live.look_again()
         await expect(lost).to_be_visible()
         await page.clock.run_for(1_600)
